@@ -1,0 +1,1 @@
+"""Open-vocabulary detection: boxes of phrases, behind one `Detector` protocol."""

@@ -1,0 +1,63 @@
+"""The seam between the skills and the detection models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from vlm_robot.detection.prompts import PromptSet
+from vlm_robot.types import Detections, Image
+
+
+class ModelInfo(NamedTuple):
+    """What a loaded model is, for /diagnostics and reports."""
+
+    name: str
+    device: str
+    dtype: str
+
+
+class DetectionOptions(NamedTuple):
+    """How raw boxes become detections.
+
+    Attributes:
+        nms_iou: of two boxes that overlap more, the weaker goes; 1 keeps both.
+        class_agnostic_nms: boxes of different phrases compete too.
+        max_detections: the most boxes kept in one image.
+    """
+
+    nms_iou: float = 0.7
+    class_agnostic_nms: bool = False
+    max_detections: int = 100
+
+
+@dataclass(frozen=True)
+class EncodedPrompts:
+    """A prompt set with the form that a detector made of it, once; only that detector reads it."""
+
+    prompts: PromptSet
+    payload: Any
+
+
+class Detector(Protocol):
+    """An open-vocabulary detection model. Only one thread calls it at a time."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """The model's name, device and dtype."""
+        ...
+
+    def encode(self, prompts: PromptSet) -> EncodedPrompts:
+        """Encode prompts, once for a prompt set.
+
+        Raises:
+            InputError: the model can't take one of them (exemplars, say).
+        """
+        ...
+
+    def detect(
+        self, images: Sequence[Image], prompts: EncodedPrompts, options: DetectionOptions
+    ) -> list[Detections]:
+        """Detect in all `images` as one batch; boxes in each image's own pixels."""
+        ...

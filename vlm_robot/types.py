@@ -203,8 +203,7 @@ class Boxes3D:
     @property
     def valid(self) -> NDArray[np.bool_]:
         """(N,) which rows have a place."""
-        finite: NDArray[np.bool_] = np.isfinite(self.centers).all(axis=1)
-        return finite
+        return np.isfinite(self.centers.sum(axis=1))
 
 
 @dataclass(frozen=True)

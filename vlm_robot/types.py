@@ -203,7 +203,8 @@ class Boxes3D:
     @property
     def valid(self) -> NDArray[np.bool_]:
         """(N,) which rows have a place."""
-        return np.isfinite(self.centers.sum(axis=1))
+        placed: NDArray[np.bool_] = np.isfinite(self.centers.sum(axis=1))
+        return placed
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,17 @@ from vlm_robot.types import Detections, Image
 
 
 class ModelInfo(NamedTuple):
-    """What a loaded model is, for /diagnostics and reports."""
+    """What a loaded model is, for /diagnostics and reports.
+
+    Attributes:
+        name: the checkpoint's, as it was asked for.
+        threshold: the least score that the model's makers mean by 'found', 0..1.
+    """
 
     name: str
     device: str
     dtype: str
+    threshold: float
 
 
 class DetectionOptions(NamedTuple):

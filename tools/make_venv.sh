@@ -18,6 +18,6 @@ else
 fi
 
 # setuptools first: the package itself is built with it, and the wheels of ROS need it at run time.
-"$venv/bin/pip" install -q -c constraints.txt setuptools wheel
-"$venv/bin/pip" install -q -c constraints.txt --no-build-isolation $python_packages -e '.[dev]'
+"$venv/bin/pip" install -qq -c constraints.txt setuptools wheel
+"$venv/bin/pip" install -qq -c constraints.txt --no-build-isolation $python_packages -e '.[dev]'
 [ -n "$SYSTEM_ROS" ] || "$venv/bin/python" tools/mend_ros_wheels.py

@@ -1,0 +1,1 @@
+"""Which way: candidate paths scored against a goal in words, safely, with every term shown."""

@@ -1,0 +1,186 @@
+"""Which paths the robot can't or mustn't take, and why, in words with numbers and places."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vlm_robot.planning.clearance import ClearanceField
+from vlm_robot.planning.descriptors import Measured
+from vlm_robot.planning.limits import RobotLimits
+from vlm_robot.planning.paths import SAME_PLACE, Ints, Paths
+from vlm_robot.types import PathCandidate
+
+Floats = NDArray[np.float64]
+Violations = list[list[str]]
+
+ROUNDING = 1e-6
+"""Metres by which a distance may fall short before it counts."""
+TURNING_SLACK = 0.95
+"""Share of the least turning radius that is let pass: poses on an arc only sample it."""
+
+
+def unsound(candidates: Sequence[PathCandidate]) -> Violations:
+    """Name what makes a path no path: too few poses, poses that aren't finite or don't move."""
+    return [_unsound(candidate.poses) for candidate in candidates]
+
+
+def _unsound(poses: NDArray[np.float64]) -> list[str]:
+    if len(poses) < 2:
+        return [f"too short: {len(poses)} pose{'s' * (len(poses) != 1)}, a path needs two"]
+    finite = np.isfinite(poses).all(axis=1)
+    if not finite.all():
+        first = int(np.argmin(finite))
+        return [
+            f"not finite: pose {first} is ({', '.join(f'{v:g}' for v in poses[first])}),"
+            f" as are {int((~finite).sum()) - 1} more"
+        ]
+    if np.abs(np.diff(poses[:, :2], axis=0)).sum(axis=1).max() <= SAME_PLACE:
+        return [f"goes nowhere: all {len(poses)} poses are at one place"]
+    return []
+
+
+def violations(
+    paths: Paths, measured: Measured, field: ClearanceField | None, *, limits: RobotLimits
+) -> Violations:
+    """Name every limit of the robot that a path breaks, with the number and the first place."""
+    found: Violations = [[] for _ in range(paths.number)]
+    _jumps(found, paths, limits)
+    _turns(found, paths, measured, limits)
+    if field is not None and measured.distance is not None:
+        _collisions(found, measured, field, limits)
+        _borders(found, measured.sampled, field, limits)
+        if not limits.unknown_is_free:
+            _unknowns(found, measured.sampled, field, limits)
+    return found
+
+
+def _jumps(found: Violations, paths: Paths, limits: RobotLimits) -> None:
+    step = np.diff(paths.points, axis=0)
+    lengths = np.append(np.where(paths.inner, np.hypot(step[:, 0], step[:, 1]), 0.0), 0.0)
+    far = lengths > limits.maximum_jump + ROUNDING
+    for path, point in _first(paths, far):
+        found[path].append(
+            f"jump of {lengths[point]:.2f} m after pose {paths.pose[point]}{_at(paths, point)}:"
+            f" {limits.maximum_jump:.2f} m is the most"
+        )
+
+
+def _turns(found: Violations, paths: Paths, measured: Measured, limits: RobotLimits) -> None:
+    least = limits.minimum_turning_radius
+    if least <= 0:
+        return
+    tight = measured.curvature * least * TURNING_SLACK > 1.0
+    for path, point in _first(paths, tight):
+        found[path].append(
+            f"turning radius of {1.0 / measured.curvature[point]:.2f} m at pose"
+            f" {paths.pose[point]}{_at(paths, point)}: the robot needs {least:.2f} m"
+        )
+
+
+def _collisions(
+    found: Violations, measured: Measured, field: ClearanceField, limits: RobotLimits
+) -> None:
+    sampled, distance = measured.sampled, measured.distance
+    if distance is None:
+        return
+    hit = _touches(sampled, distance, field.distance, field.resolution, limits)
+    for path, point in _first(sampled, hit):
+        found[path].append(
+            f"collision after pose {sampled.pose[point]}{_at(sampled, point)}:"
+            f" {distance[point]:.2f} m from an obstacle, the robot reaches {limits.outer_radius:.2f} m"
+        )
+
+
+def _borders(found: Violations, sampled: Paths, field: ClearanceField, limits: RobotLimits) -> None:
+    border = field.border_distance(sampled.points)
+    if border is None:
+        return
+    out = _touches(sampled, border, field.border_distance, field.resolution, limits)
+    for path, point in _first(sampled, out):
+        how = "outside" if border[point] < 0 else f"{border[point]:.2f} m from the border of"
+        found[path].append(
+            f"leaves the map after pose {sampled.pose[point]}{_at(sampled, point)}: it is {how} it"
+        )
+
+
+def _unknowns(
+    found: Violations, sampled: Paths, field: ClearanceField, limits: RobotLimits
+) -> None:
+    distance = field.unknown_distance(sampled.points)
+    if distance is None:
+        return
+    hit = _touches(sampled, distance, field.unknown_distance, field.resolution, limits)
+    for path, point in _first(sampled, hit):
+        found[path].append(
+            f"unknown space after pose {sampled.pose[point]}{_at(sampled, point)}:"
+            " the map knows nothing there"
+        )
+
+
+def _touches(
+    sampled: Paths,
+    distance: Floats,
+    look_up: Callable[[Floats], Floats | None],
+    spacing: float,
+    limits: RobotLimits,
+) -> NDArray[np.bool_]:
+    """(P,) whether the robot's body at each point reaches what `distance` (P,) is the way to.
+
+    The outline is only laid where the circles about and inside the robot don't tell.
+    """
+    hit = (distance <= 0.0) | (distance < limits.inner_radius - ROUNDING)
+    if limits.footprint is None:
+        return hit
+    unsure = np.flatnonzero(~hit & (distance < limits.outer_radius))
+    if len(unsure):
+        heading = _headings(sampled)[unsure, None]
+        outline = _outline(limits.footprint, spacing)
+        x, y = outline[:, 0], outline[:, 1]
+        turned = np.stack(
+            [
+                np.cos(heading) * x - np.sin(heading) * y,
+                np.sin(heading) * x + np.cos(heading) * y,
+            ],
+            axis=-1,
+        )
+        around = (sampled.points[unsure, None] + turned).reshape(-1, 2)
+        reached = look_up(around)
+        if reached is not None:
+            hit[unsure] = (reached.reshape(len(unsure), -1) <= 0.0).any(axis=1)
+    return hit
+
+
+def _headings(paths: Paths) -> Floats:
+    """(P,) the poses' yaw; the direction of motion where a path's yaws are all alike."""
+    spread = paths.most(paths.yaw) - paths.least(paths.yaw)
+    step = np.diff(paths.points, axis=0)
+    motion = np.append(np.arctan2(step[:, 1], step[:, 0]), 0.0)
+    ends = paths.starts[1:] - 1
+    motion[ends] = motion[ends - 1]
+    return np.where((spread > 1e-9)[paths.owner], paths.yaw, motion)
+
+
+def _outline(footprint: Sequence[tuple[float, float]], spacing: float) -> Floats:
+    """Points on the footprint's edges, at most `spacing` metres apart."""
+    corners = np.asarray(footprint, dtype=np.float64)
+    points = []
+    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        parts = max(int(np.ceil(np.hypot(*(end - start)) / spacing)), 1)
+        points.append(start + np.arange(parts)[:, None] / parts * (end - start))
+    return np.concatenate(points)
+
+
+def _first(paths: Paths, mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Path and point of the first place of each path where `mask`."""
+    if not mask.any():
+        return []
+    points: Ints = paths.first(mask)
+    return [(path, int(point)) for path, point in enumerate(points) if point >= 0]
+
+
+def _at(paths: Paths, point: int) -> str:
+    x, y = paths.points[point]
+    return f" (x {x:.2f}, y {y:.2f} m)"

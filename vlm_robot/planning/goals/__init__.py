@@ -1,0 +1,1 @@
+"""A goal in words turned into weighted wishes, limits with numbers, and landmarks."""

@@ -244,7 +244,13 @@ class Settings:
         Raises:
             InputError: a name or value is wrong; this object stays as it was.
         """
-        return Settings.from_mapping({**_as_mapping(self), **values})
+        cameras = values.get("cameras", self.cameras)
+        kept = {
+            name: value
+            for name, value in _as_mapping(self).items()
+            if "." not in name or name.partition(".")[0] in cameras
+        }
+        return Settings.from_mapping({**kept, **values})
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Settings:

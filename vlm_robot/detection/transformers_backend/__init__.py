@@ -1,0 +1,1 @@
+"""Every model under transformers' AutoModelForZeroShotObjectDetection, as a `Detector`."""

@@ -7,8 +7,8 @@ venv=.venv/$ROS
 python_packages="setuptools wheel empy cmake colcon-common-extensions"
 ros_packages="rclpy rmw-fastrtps-cpp sensor-msgs nav-msgs visualization-msgs diagnostic-msgs std-srvs
   ament-cmake ament-cmake-ros ament-cmake-gmock ament-cmake-gtest ament-cmake-pytest
-  ament-cmake-include-directories ament-package python-cmake-module
-  rosidl-default-generators rosidl-core-generators"
+  ament-cmake-include-directories ament-package rosidl-default-generators rosidl-core-generators"
+if [ "$ROS" = jazzy ]; then ros_packages="$ros_packages python-cmake-module"; fi
 
 if [ -n "$SYSTEM_ROS" ]; then
   "$PYTHON" -m venv --system-site-packages "$venv"

@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "imaging": DATA,
     "models": DATA,
     "detection": DATA | {"models"},
-    "answering": DATA | {"models", "detection"},
+    "answering": DATA | {"models", "detection", "geometry"},
     "planning": DATA | {"models", "detection", "geometry"},
     "landmark_finder": SKILLS,
     "perception": SKILLS | {"landmark_finder"},

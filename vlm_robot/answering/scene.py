@@ -1,0 +1,269 @@
+"""What one frame shows of the things that a question names, each with its probability."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vlm_robot.answering.answerer import AnswerOptions
+from vlm_robot.answering.colours import COLOURS, colour_probabilities
+from vlm_robot.answering.queries import IsColour, Noun, Predicate, Related, RelationKind
+from vlm_robot.answering.relations import (
+    Floats,
+    Places,
+    between,
+    comes_before,
+    in_image,
+    logistic,
+    overlap,
+    quality_values,
+    related,
+)
+from vlm_robot.geometry.depth import boxes_from_depth
+from vlm_robot.types import Detections, Frame
+
+PRESENT = 0.5
+"""From this probability on a thing is spoken of as seen."""
+_WEAKEST = 0.1
+"""Boxes less likely than this aren't weighed at all."""
+_SAME_BOX = 0.6
+"""IoU from which two labels are taken for names of one thing."""
+
+
+class Rule(StrEnum):
+    """Why a verdict is what it is."""
+
+    CLEAR_EVIDENCE = "the boxes, pixels and depth say so clearly"
+    WEAK_EVIDENCE = "the evidence is thin"
+    LOOSE_READING = "the question was read loosely"
+    PARTLY_ANSWERED = "only a part of the question could be answered"
+    PREMISE_CONTRADICTED = "what the question takes for granted isn't so"
+    PREMISE_UNSEEN = "what the question takes for granted isn't seen"
+    NO_DEPTH = "it takes depth, and there is none"
+    POOR_IMAGE = "the image shows too little"
+    TOO_CLOSE = "the evidence is undecided"
+    NOT_UNDERSTOOD = "the question was not understood"
+    OTHER_LANGUAGE = "the question is in another language"
+    OUT_OF_REACH = "boxes, pixels and depth can't answer it"
+
+
+class CannotTellError(Exception):
+    """The frame doesn't tell; `rule` and the text say why."""
+
+    def __init__(
+        self, rule: Rule, text: str, evidence: tuple[int, ...] = (), *, confidence: float = 0.0
+    ) -> None:
+        super().__init__(text)
+        self.rule = rule
+        self.evidence = evidence
+        self.confidence = confidence
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Detections that a noun may mean.
+
+    Attributes:
+        indices: (K,) into the scene's detections.
+        likely: (K,) probability that each is there and is what the noun says.
+        present: (K,) probability that it is there, whatever else the noun says of it.
+        supports: the detections that each one's relations rest on.
+        unseen: related things that aren't seen.
+    """
+
+    indices: NDArray[np.int64]
+    likely: Floats
+    present: Floats
+    supports: tuple[tuple[int, ...], ...]
+    unseen: tuple[str, ...] = ()
+
+    @property
+    def best(self) -> float:
+        """The highest probability; 0 where there is no candidate."""
+        return float(self.likely.max(initial=0.0))
+
+    def seen(self) -> NDArray[np.int64]:
+        """Positions of those that are more likely so than not, best first."""
+        order = np.argsort(-self.likely, kind="stable")
+        return np.asarray(order[self.likely[order] >= PRESENT], np.int64)
+
+    def evidence(self, positions: NDArray[np.int64]) -> tuple[int, ...]:
+        """Detections at `positions`, then those that their relations rest on."""
+        own = [int(self.indices[k]) for k in positions]
+        others = [s for k in positions for s in self.supports[k]]
+        return tuple(dict.fromkeys([*own, *others]))
+
+
+class Scene:
+    """The detections of one frame, and what can be measured of them."""
+
+    def __init__(
+        self,
+        frame: Frame,
+        detections: Detections,
+        options: AnswerOptions,
+        serves: Callable[[str], tuple[str, ...]],
+    ) -> None:
+        self.frame = frame
+        self.detections = detections
+        self.options = options
+        self._serves = serves
+        self._colours: dict[int, Floats] = {}
+        scores = np.clip(detections.scores.astype(np.float64), 1e-4, 1 - 1e-4)
+        even = np.log(options.presence_score / (1 - options.presence_score))
+        self.present = logistic(options.presence_slope * (np.log(scores / (1 - scores)) - even))
+
+    @cached_property
+    def places(self) -> Places:
+        """Boxes and, where there is depth, places of all detections."""
+        spatial = boxes_from_depth(self.frame, self.detections.boxes)
+        boxes = self.detections.boxes.astype(np.float64)
+        return Places(boxes, spatial.centers, spatial.sizes, self.frame.size)
+
+    def colours(self, index: int) -> Floats:
+        """(11,) probability of each colour for detection `index`."""
+        if index not in self._colours:
+            self._colours[index] = colour_probabilities(self.frame, self.detections.boxes[index])
+        return self._colours[index]
+
+    def candidates(self, noun: Noun) -> Candidates:
+        """Detections that may be `noun`, with every condition in it weighed.
+
+        Raises:
+            CannotTellError: the vocabulary is empty, or depth is needed and missing.
+        """
+        indices = self._named(noun)
+        likely = self.present[indices].copy()
+        present = likely.copy()
+        supports: list[tuple[int, ...]] = [()] * len(indices)
+        unseen: list[str] = []
+        for condition in noun.conditions:
+            holds, rests_on, missing = self.holds(condition, indices)
+            likely *= holds
+            unseen += missing
+            supports = [(*a, *b) for a, b in zip(supports, rests_on, strict=True)]
+        if noun.quality is not None and len(indices):
+            likely = self._foremost(noun, indices, likely)
+        return Candidates(indices, likely, present, tuple(supports), tuple(unseen))
+
+    def holds(
+        self, predicate: Predicate, indices: NDArray[np.int64]
+    ) -> tuple[Floats, list[tuple[int, ...]], list[str]]:
+        """How likely `predicate` holds of each detection at `indices`.
+
+        Returns:
+            (K,) probabilities; the other detections that each rests on; related things not seen.
+
+        Raises:
+            CannotTellError: depth is needed and missing.
+        """
+        nothing: list[tuple[int, ...]] = [()] * len(indices)
+        if isinstance(predicate, IsColour):
+            colour = COLOURS.index(predicate.colour)
+            likely = np.array([self.colours(int(i))[colour] for i in indices], np.float64)
+            return (1 - likely if predicate.negated else likely), nothing, []
+        if not predicate.others:
+            likely = in_image(predicate.kind, self.places.take(indices))
+            return (1 - likely if predicate.negated else likely), nothing, []
+        likely, supports, unseen = self._related(predicate, indices)
+        return (1 - likely if predicate.negated else likely), supports, unseen
+
+    def _named(self, noun: Noun) -> NDArray[np.int64]:
+        """Detections of the noun's name, or of any label where it names none."""
+        phrases = self.detections.phrases
+        if noun.head:
+            at = [phrases.index(noun.head)] if noun.head in phrases else []
+            return self._labelled(at)
+        if not self.options.vocabulary:
+            raise CannotTellError(
+                Rule.OUT_OF_REACH,
+                "I have no list of things to look for: name one, or set the answer vocabulary.",
+            )
+        labels = self._serves(noun.purpose) if noun.purpose else self.options.vocabulary
+        if not labels:
+            raise CannotTellError(
+                Rule.OUT_OF_REACH, f"I know nothing by name that one could {noun.purpose}."
+            )
+        every = self._labelled([phrases.index(v) for v in self.options.vocabulary if v in phrases])
+        own = self._one_name_each(every)
+        wanted = [phrases.index(label) for label in labels if label in phrases]
+        return own[np.isin(self.detections.labels[own], wanted)]
+
+    def _labelled(self, labels: list[int]) -> NDArray[np.int64]:
+        weighed = np.isin(self.detections.labels, labels) & (self.present >= _WEAKEST)
+        return np.flatnonzero(weighed)
+
+    def _one_name_each(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Of boxes that cover one another under several labels, the best one."""
+        order = indices[np.argsort(-self.detections.scores[indices], kind="stable")]
+        boxes = self.detections.boxes[order].astype(np.float64)
+        same = overlap(boxes, boxes) > _SAME_BOX
+        kept: list[int] = []
+        for k in range(len(order)):
+            if not same[k, kept].any():
+                kept.append(k)
+        return order[kept]
+
+    def _related(
+        self, predicate: Related, indices: NDArray[np.int64]
+    ) -> tuple[Floats, list[tuple[int, ...]], list[str]]:
+        groups = [self.candidates(noun) for noun in predicate.others]
+        names = [str(noun) for noun in predicate.others]
+        unseen = [n for n, g in zip(names, groups, strict=True) if g.best < PRESENT]
+        none: list[tuple[int, ...]] = [()] * len(indices)
+        if not len(indices) or any(not len(g.indices) for g in groups):
+            return np.zeros(len(indices)), none, unseen
+        things = self.places.take(indices)
+        others = [self.places.take(g.indices) for g in groups]
+        if predicate.kind is RelationKind.BETWEEN:
+            likely = between(things, others[0], others[-1])
+            likely = likely * np.minimum.outer(groups[0].likely, groups[-1].likely)
+            flat = likely.reshape(len(indices), -1)
+        else:
+            flat = related(predicate.kind, things, others[0]) * groups[0].likely
+            self._need_depth(flat, indices)
+            likely = flat
+        best = np.nanargmax(np.nan_to_num(flat), axis=1)
+        values = np.nan_to_num(flat[np.arange(len(indices)), best])
+        shape = tuple(len(g.indices) for g in groups)
+        picks = [np.unravel_index(b, shape) for b in best]
+        supports = [
+            tuple(
+                int(i)
+                for p, g in zip(pick, groups, strict=True)
+                for i in (g.indices[p], *g.supports[int(p)])
+            )
+            for pick in picks
+        ]
+        return values, supports, unseen
+
+    def _need_depth(self, likely: Floats, indices: NDArray[np.int64]) -> None:
+        seen = self.present[indices] >= PRESENT
+        if seen.any() and np.isnan(likely[seen]).all():
+            raise CannotTellError(Rule.NO_DEPTH, self.why_no_depth(int(indices[seen.argmax()])))
+
+    def why_no_depth(self, index: int) -> str:
+        """Why detection `index` has no place in space."""
+        reasons = boxes_from_depth(self.frame, self.detections.boxes[[index]]).reasons
+        return f"That takes depth: {reasons[0] or 'it was not measured there'}."
+
+    def _foremost(self, noun: Noun, indices: NDArray[np.int64], likely: Floats) -> Floats:
+        """(K,) that each is there and none that is there comes before it.
+
+        P(i is the foremost) = p_i · Π_j (1 - p_j · P(j before i)), presences independent.
+        """
+        assert noun.quality is not None
+        values, scale = quality_values(noun.quality, self.places.take(indices))
+        known = np.isfinite(values)
+        strong = likely >= PRESENT
+        if strong.any() and not known[strong].any():
+            raise CannotTellError(Rule.NO_DEPTH, self.why_no_depth(int(indices[strong.argmax()])))
+        before = np.nan_to_num(comes_before(np.where(known, values, np.nan), scale), nan=0.5)
+        np.fill_diagonal(before, 0.0)
+        alone = (1 - likely[:, None] * before).prod(axis=0)
+        return np.asarray(np.where(known, likely * alone, 0.0), np.float64)

@@ -1,0 +1,1 @@
+"""A simulated home: scenes with ground truth, data sets and the sample bag (extra `sim`)."""

@@ -1,0 +1,1 @@
+"""Meshes and drawings: where they come from, and how they are made loadable."""

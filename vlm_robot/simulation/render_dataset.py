@@ -1,6 +1,10 @@
 """Render a data set to disk: resumable, seeded, with a progress bar.
 
 `python -m vlm_robot.simulation.render_dataset --split train --images 20000 --out DIR`
+
+With `--depth` each image has a depth/NNNNNN.png too (uint16, millimetres, 0 for none), and each
+annotation the `center` of its thing (metres, the camera's optical frame) and what it stands `on`
+(an instance's name, or empty for the room itself).
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from vlm_robot.simulation.arrange import Scene, random_scene
@@ -46,6 +51,7 @@ class Job:
     shard: int
     images: int
     seed: int
+    depth: bool = False
 
     @property
     def folder(self) -> Path:
@@ -124,7 +130,7 @@ def _render_image(
     for _ in range(20):
         scene = random_scene(home, rng, width=WIDTH, height=HEIGHT)
         home.arrange(scene.room, scene.poses)
-        view = home.view(scene.camera)
+        view = home.view(scene.camera, depth=job.depth)
         labels = label_view(view, scene.camera, home.solids, scene.poses)
         if sum(not label.ignore for label in labels) >= 2:
             break
@@ -136,7 +142,16 @@ def _render_image(
     )
     coco["images"].append(_image_entry(scene, view, name, number))
     for label in labels:
-        coco["annotations"].append(_annotation(home, label, number, len(coco["annotations"])))
+        entry = _annotation(home, label, number, len(coco["annotations"]))
+        coco["annotations"].append(entry | (_place(home, scene, label.index) if job.depth else {}))
+    if view.depth is not None:
+        _write_depth(job.folder / "depth" / f"{number:06d}.png", view.depth)
+
+
+def _write_depth(file: Path, depth: NDArray[np.float32]) -> None:
+    file.parent.mkdir(exist_ok=True)
+    millimetres = np.where(np.isfinite(depth) & (depth < 65.0), depth * 1000.0, 0.0)
+    cv2.imwrite(str(file), millimetres.round().astype(np.uint16))
 
 
 def _image_entry(scene: Scene, view: View, name: str, number: int) -> dict[str, Any]:
@@ -173,6 +188,21 @@ def _annotation(home: Home, label: Label, image: int, number: int) -> dict[str, 
     }
 
 
+def _place(home: Home, scene: Scene, index: int) -> dict[str, Any]:
+    """Where a thing is and what it stands on."""
+    pose = scene.poses[index]
+    points = pose.place(home.solids[index].points)
+    center = scene.camera.to_optical(((points.min(axis=0) + points.max(axis=0)) / 2)[None])[0]
+    on = ""
+    for other, support in scene.poses.items():
+        solid = home.solids[other]
+        touches = abs(support.z + solid.height - pose.z) < 2e-3 and pose.z > 0.02
+        above = np.hypot(support.x - pose.x, support.y - pose.y) < solid.radius
+        if other != index and touches and above:
+            on = solid.instance.name
+    return {"center": [round(float(v), 4) for v in center], "on": on}
+
+
 def _category_ids() -> dict[str, int]:
     return {kind: index + 1 for index, kind in enumerate(load_vocabulary().kinds)}
 
@@ -181,13 +211,15 @@ def _categories() -> list[dict[str, Any]]:
     return [{"id": index, "name": kind} for kind, index in _category_ids().items()]
 
 
-def render_dataset(out: Path, split: str, images: int, *, seed: int = 0, workers: int = 1) -> None:
+def render_dataset(
+    out: Path, split: str, images: int, *, seed: int = 0, workers: int = 1, depth: bool = False
+) -> None:
     """Render `images` of a split in shards of SHARD; complete shards are kept."""
     (out / split).mkdir(parents=True, exist_ok=True)
     vocabulary = json.dumps(load_vocabulary().as_json(), indent=1)
     (out / split / "vocabulary.json").write_text(vocabulary)
     jobs = [
-        Job(out, split, shard, min(SHARD, images - first), seed)
+        Job(out, split, shard, min(SHARD, images - first), seed, depth)
         for shard, first in enumerate(range(0, images, SHARD))
     ]
     with tqdm(total=images, unit="image", file=sys.stderr) as bar:
@@ -209,11 +241,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--depth", action="store_true")
     options = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     require_assets()
     render_dataset(
-        options.out, options.split, options.images, seed=options.seed, workers=options.workers
+        options.out,
+        options.split,
+        options.images,
+        seed=options.seed,
+        workers=options.workers,
+        depth=options.depth,
     )
 
 

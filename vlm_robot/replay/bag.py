@@ -21,6 +21,7 @@ from rosbags.interfaces import (
     MessageDefinition,
     MessageDefinitionFormat,
     Nodetype,
+    Qos,
 )
 from rosbags.rosbag1 import Reader as Reader1
 from rosbags.rosbag1 import ReaderError as ReaderError1
@@ -172,6 +173,15 @@ class Bag:
     def end(self) -> int:
         """Just after the log time of the last message, nanoseconds; 0 for an empty bag."""
         return max((r.end_time for r in self._readers if _count(r)), default=0)
+
+    def offered_qos(self, topic: str) -> Qos | None:
+        """QoS that a topic was recorded from, the first publisher's; None: the bag doesn't tell."""
+        for connection in self._connections():
+            profiles = getattr(connection.ext, "offered_qos_profiles", ())
+            if connection.topic == topic and profiles:
+                qos: Qos = profiles[0]
+                return qos
+        return None
 
     def can_decode(self, msgtype: str) -> bool:
         """Whether the definition of a type is in the bag or known."""

@@ -1,0 +1,179 @@
+"""The folder that a replay writes: whole, or not under its name.
+
+Results grow in `NAME.partial`, which gets its name when all is written. A progress file says how
+far the results go, so that a run that was killed goes on from there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vlm_robot.replay.mcap_output import write_mcap
+from vlm_robot.replay.records import Record, read_records, to_line
+
+RESULTS = "results.jsonl"
+MCAP = "results.mcap"
+RUN = "run.json"
+_PROGRESS = "progress.json"
+
+
+class OutputError(Exception):
+    """Results that can't be written. The text says why and what to do."""
+
+
+class Progress(NamedTuple):
+    """How far results go.
+
+    Attributes:
+        events: events of the bag that are done.
+        size: bytes of the results' file that belong to them.
+        run: what the run was asked for; another can't go on from it.
+    """
+
+    events: int
+    size: int
+    run: Any
+
+
+class Output:
+    """Results on their way to disk.
+
+    Attributes:
+        path: the folder's final name.
+        done: events that were done by the run that this one goes on from.
+        is_complete: there is nothing to go on with.
+    """
+
+    def __init__(self, path: Path, *, run: Any, overwrite: bool, resume: bool) -> None:
+        self.path = path
+        self.done = 0
+        self.is_complete = False
+        self._partial = path.with_name(path.name + ".partial")
+        self._run = json.loads(json.dumps(run))
+        self._size = 0
+        try:
+            self._prepare(overwrite=overwrite, resume=resume)
+            if not self.is_complete:
+                self._file = (self._partial / RESULTS).open("ab")
+                self._file.truncate(self._size)
+        except OSError as error:
+            raise OutputError(f"can't write to {self._partial}: {error.strerror}") from error
+
+    def _prepare(self, *, overwrite: bool, resume: bool) -> None:
+        if resume and (self.path.exists() or self._partial.exists()):
+            self._go_on()
+            return
+        if not overwrite:
+            self._refuse_existing()
+        if self._partial.exists():
+            shutil.rmtree(self._partial)
+        self._partial.mkdir(parents=True)
+
+    def _refuse_existing(self) -> None:
+        if self._partial.exists():
+            raise OutputError(
+                f"{self._partial} holds an unfinished run: --resume goes on with it,"
+                " --overwrite starts again"
+            )
+        if self.path.exists():
+            raise OutputError(f"{self.path} exists: give another --output, or --overwrite")
+
+    def _go_on(self) -> None:
+        folder = self._partial if self._partial.exists() else self.path
+        try:
+            progress = Progress(**json.loads((folder / _PROGRESS).read_text("utf-8")))
+        except FileNotFoundError as error:
+            if folder == self.path and (self.path / RUN).exists():
+                self.is_complete = True
+                return
+            if folder == self.path:
+                raise OutputError(f"{self.path} isn't the output of a replay") from error
+            progress = Progress(0, 0, self._run)  # killed before its first results
+        except (ValueError, TypeError) as error:
+            raise OutputError(f"{folder} can't be gone on with: {error}; --overwrite") from error
+        if progress.run != self._run:
+            raise OutputError(
+                f"{folder} was made with {_difference(progress.run, self._run)}:"
+                " --resume needs the same; --overwrite starts again"
+            )
+        if folder == self.path:
+            self.path.rename(self._partial)
+        self.done, self._size = progress.events, progress.size
+
+    def write(self, records: list[Record], events: int) -> None:
+        """Write records, which complete the first `events` events of the bag.
+
+        Raises:
+            OutputError: the disk is full, or otherwise not writable.
+        """
+        data = "".join(map(to_line, records)).encode()
+        try:
+            self._file.write(data)
+            self._file.flush()
+            self._size += len(data)
+            self._save_progress(events)
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _save_progress(self, events: int) -> None:
+        progress = self._partial / _PROGRESS
+        fresh = progress.with_suffix(".new")
+        fresh.write_text(json.dumps(Progress(events, self._size, self._run)._asdict()), "utf-8")
+        fresh.replace(progress)
+
+    def finish(self, summary: Record, *, complete: bool) -> None:
+        """Write the MCAP and the summary, and give the folder its name.
+
+        Args:
+            complete: the bag was read to its end; else a later run may go on.
+
+        Raises:
+            OutputError: the disk is full, or otherwise not writable.
+        """
+        try:
+            self._file.close()
+            write_mcap(read_records(self.results), self._partial / MCAP)
+            text = json.dumps(summary, ensure_ascii=False, indent=2) + "\n"
+            (self._partial / RUN).write_text(text, "utf-8")
+            if complete:
+                (self._partial / _PROGRESS).unlink(missing_ok=True)
+            self._rename()
+        except OSError as error:
+            raise self._failed(error) from error
+
+    @property
+    def folder(self) -> Path:
+        """Where the files are before `finish`."""
+        return self._partial
+
+    @property
+    def results(self) -> Path:
+        """The results so far."""
+        return self._partial / RESULTS
+
+    def _rename(self) -> None:
+        old = self.path.with_name(self.path.name + ".old")
+        if self.path.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            self.path.rename(old)
+        os.sync()
+        self._partial.rename(self.path)
+        shutil.rmtree(old, ignore_errors=True)
+
+    def _failed(self, error: OSError) -> OutputError:
+        return OutputError(
+            f"can't write to {self._partial}: {error.strerror or error}; what was written stays"
+            " there, and --resume goes on once that is mended"
+        )
+
+
+def _difference(old: Any, new: Any) -> str:
+    """Which of the things asked for differ."""
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return "other arguments"
+    names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    return "another " + ", ".join(names)

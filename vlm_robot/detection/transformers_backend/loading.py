@@ -16,6 +16,7 @@ from vlm_robot.detection.transformers_backend.omdet_turbo import OmDetTurbo
 from vlm_robot.detection.transformers_backend.owl import Owl
 from vlm_robot.models.checkpoint import Checkpoint, ModelError
 
+VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt")
 _SAFE = {"local_files_only": True, "trust_remote_code": False}
 
 
@@ -30,7 +31,7 @@ def load_transformers(
     transformers_logging.disable_progress_bar()
     try:
         model = _load_model(checkpoint, dtype).to(device).eval()
-        tokenizer = AutoTokenizer.from_pretrained(checkpoint.folder, **_SAFE)
+        tokenizer = _load_tokenizer(checkpoint)
         processor = AutoImageProcessor.from_pretrained(checkpoint.folder, **_SAFE)
     except ImportError as error:
         raise ModelError(
@@ -59,6 +60,13 @@ def _load_model(checkpoint: Checkpoint, dtype: torch.dtype) -> Any:
         # transformers would go on with random weights in their place.
         raise ValueError(f"its weights lack {len(missing)} tensors, the first is {missing[0]}")
     return model
+
+
+def _load_tokenizer(checkpoint: Checkpoint) -> Any:
+    if not any((checkpoint.folder / name).is_file() for name in VOCABULARIES):
+        # transformers would go on with an empty vocabulary.
+        raise ValueError(f"it has no vocabulary ({', '.join(VOCABULARIES)})")
+    return AutoTokenizer.from_pretrained(checkpoint.folder, **_SAFE)
 
 
 def _family(

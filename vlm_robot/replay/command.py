@@ -180,7 +180,7 @@ class _Job:
         """What a later run must have been asked for, too, to go on from this one."""
         return {
             "bag": [self.bag.path.name, self.bag.start, self.bag.end],
-            "topics": self.topics,
+            "topics": [self.topics.transforms, self.topics.grid, self.topics.paths],
             "settings": asdict(self.settings),
             "span": self.span,
             "questions": self.items,
@@ -193,6 +193,7 @@ class _Job:
 def _run_job(job: _Job, output: Output, console: Console) -> int:
     perception = Perception.load(job.settings)
     perception.warm_up()
+    output.open()
     reader = EventReader(job.bag, job.topics, depth_slop=job.settings.depth_slop, span=job.span)
     runner = Runner(perception, output, agenda=job.agenda, goals=job.goals, batch=job.batch)
     begun = perf_counter()

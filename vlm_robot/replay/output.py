@@ -55,23 +55,29 @@ class Output:
         self._partial = path.with_name(path.name + ".partial")
         self._run = json.loads(json.dumps(run))
         self._size = 0
+        self._goes_on = resume and (path.exists() or self._partial.exists())
+        if self._goes_on:
+            self._read_progress()
+        elif not overwrite:
+            self._refuse_existing()
+
+    def open(self) -> None:
+        """Make the folder, or take up the one to go on with.
+
+        Raises:
+            OutputError: it can't be written to.
+        """
         try:
-            self._prepare(overwrite=overwrite, resume=resume)
-            if not self.is_complete:
-                self._file = (self._partial / RESULTS).open("ab")
-                self._file.truncate(self._size)
+            if not self._goes_on:
+                if self._partial.exists():
+                    shutil.rmtree(self._partial)
+                self._partial.mkdir(parents=True)
+            elif not self._partial.exists():
+                self.path.rename(self._partial)
+            self._file = (self._partial / RESULTS).open("ab")
+            self._file.truncate(self._size)
         except OSError as error:
             raise OutputError(f"can't write to {self._partial}: {error.strerror}") from error
-
-    def _prepare(self, *, overwrite: bool, resume: bool) -> None:
-        if resume and (self.path.exists() or self._partial.exists()):
-            self._go_on()
-            return
-        if not overwrite:
-            self._refuse_existing()
-        if self._partial.exists():
-            shutil.rmtree(self._partial)
-        self._partial.mkdir(parents=True)
 
     def _refuse_existing(self) -> None:
         if self._partial.exists():
@@ -82,7 +88,7 @@ class Output:
         if self.path.exists():
             raise OutputError(f"{self.path} exists: give another --output, or --overwrite")
 
-    def _go_on(self) -> None:
+    def _read_progress(self) -> None:
         folder = self._partial if self._partial.exists() else self.path
         try:
             progress = Progress(**json.loads((folder / _PROGRESS).read_text("utf-8")))
@@ -100,8 +106,6 @@ class Output:
                 f"{folder} was made with {_difference(progress.run, self._run)}:"
                 " --resume needs the same; --overwrite starts again"
             )
-        if folder == self.path:
-            self.path.rename(self._partial)
         self.done, self._size = progress.events, progress.size
 
     def write(self, records: list[Record], events: int) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from pytransform3d.rotations import matrix_from_quaternion
 
-from vlm_robot.geometry.projection import rays
+from vlm_robot.geometry.projection import unproject
 from vlm_robot.geometry.transforms import FrameTree, FrameTreeError, transform_boxes
 from vlm_robot.planning.landmark_memory import LandmarkMemory
 from vlm_robot.planning.landmarks import SeenLandmark, key
@@ -79,7 +80,9 @@ class LandmarkFinder:
             to_frame = self._transforms.lookup(frame_id, boxes.frame_id, observation.frame.stamp)
             placed = transform_boxes(boxes, to_frame, frame_id)
             positions[boxes.valid] = placed.centers[boxes.valid]
-            sizes[boxes.valid] = np.abs(boxes.sizes[boxes.valid] @ to_frame[:3, :3].T)
+            x, y, z, w = placed.orientation
+            axes = np.abs(matrix_from_quaternion([w, x, y, z]))
+            sizes[boxes.valid] = boxes.sizes[boxes.valid] @ axes.T
         return [
             SeenLandmark(
                 observation.detections.phrase(i),
@@ -100,12 +103,12 @@ def _on_ground(observation: Observation, matrix: Floats) -> tuple[Floats, Floats
     if intrinsics is None or not len(boxes):
         return nowhere, nowhere.copy()
     feet = np.column_stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]])
-    directions = rays(feet, intrinsics) @ matrix[:3, :3].T
+    directions = unproject(feet, np.ones(len(feet)), intrinsics) @ matrix[:3, :3].T
     with np.errstate(divide="ignore", invalid="ignore"):
         reach = -matrix[2, 3] / directions[:, 2]
     reach[~((reach > 0) & (reach < FARTHEST_ON_GROUND))] = np.nan
     positions = matrix[:3, 3] + reach[:, None] * directions
-    # rays have z = 1 in the optical frame, so `reach` is the depth there.
+    # The directions have z = 1 in the optical frame, so `reach` is the depth there.
     widths = (boxes[:, 2] - boxes[:, 0]) / intrinsics.matrix[0, 0] * reach
     heights = (boxes[:, 3] - boxes[:, 1]) / intrinsics.matrix[1, 1] * reach
     positions[:, 2] = heights / 2

@@ -1,0 +1,245 @@
+"""`make demo`: the sample bag into a real ROS graph, the node beside it, and what came back.
+
+The node is a process of its own, on a DDS domain of its own. Everything shown went over DDS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import rclpy
+from rclpy.executors import MultiThreadedExecutor
+from rclpy.node import Node
+from rich.console import Console
+from rich.table import Table
+from sensor_msgs.msg import CompressedImage
+from vision_msgs.msg import Detection2DArray, Detection3DArray
+from vlm_robot_msgs.msg import GroundedAnswer
+from vlm_robot_msgs.msg import PlanEvaluation as PlanEvaluationMsg
+from vlm_robot_msgs.srv import Ask
+
+from vlm_robot.replay.bag import Bag
+from vlm_robot.ros.play_bag import BagPlayer
+from vlm_robot.types import Verdict
+
+ROOT = Path(__file__).parents[2]
+CAMERAS = ("front", "rear")
+QUESTIONS = (
+    "Is there a chair?",
+    "How far is the nearest couch?",
+    "What colour is the box?",
+    "Is there an elephant?",
+    "What is the meaning of life?",
+)
+START_TIMEOUT = 120.0
+"""Seconds. The first start of a machine reads torch from a cold disk."""
+
+
+class Listener(Node):
+    """Collects what the node publishes."""
+
+    def __init__(self) -> None:
+        super().__init__("demo")
+        self.frames: Counter[str] = Counter()
+        self.scores: dict[str, list[float]] = defaultdict(list)
+        self.placed: Counter[str] = Counter()
+        self.pictures: dict[str, list[CompressedImage]] = defaultdict(list)
+        self.plans: list[PlanEvaluationMsg] = []
+        for camera in CAMERAS:
+            self._listen(Detection2DArray, f"{camera}/detections", self._on_detections, camera)
+            self._listen(Detection3DArray, f"{camera}/detections_3d", self._on_placed, camera)
+            self._listen(CompressedImage, f"{camera}/annotated/compressed", self._on_image, camera)
+        self._listen(PlanEvaluationMsg, "plan_evaluation", self._on_plan, "")
+        self.ask = self.create_client(Ask, "/vlm_robot/ask")
+
+    def _listen(self, kind: Any, name: str, keep: Callable[[str, Any], None], camera: str) -> None:
+        def callback(message: Any) -> None:
+            keep(camera, message)
+
+        self.create_subscription(kind, f"/vlm_robot/{name}", callback, 10)
+
+    def _on_detections(self, camera: str, message: Detection2DArray) -> None:
+        self.frames[camera] += 1
+        for detection in message.detections:
+            hypothesis = detection.results[0].hypothesis
+            self.scores[hypothesis.class_id].append(hypothesis.score)
+
+    def _on_placed(self, camera: str, message: Detection3DArray) -> None:
+        self.placed.update(d.results[0].hypothesis.class_id for d in message.detections)
+
+    def _on_image(self, camera: str, message: CompressedImage) -> None:
+        self.pictures[camera].append(message)
+
+    def _on_plan(self, camera: str, message: PlanEvaluationMsg) -> None:
+        self.plans.append(message)
+
+    def answer(self, question: str, timeout: float = 20.0) -> GroundedAnswer | str:
+        """Ask by the service; a text is what went wrong."""
+        done = threading.Event()
+        future = self.ask.call_async(Ask.Request(question=question, camera=CAMERAS[0]))
+        future.add_done_callback(lambda _: done.set())
+        if not done.wait(timeout):
+            return f"no answer within {timeout:g} s"
+        response = future.result()
+        return response.error_msg if response.error_code else response.answer
+
+
+@contextmanager
+def node_process(config: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The node as a process of its own; stopped by SIGINT as by a user."""
+    command = [
+        *(sys.executable, "-m", "vlm_robot.ros.main", "--ros-args"),
+        *("--params-file", str(config), "--log-level", "warn"),
+        *("-r", "~/costmap:=/map", "-r", "~/candidate_paths:=/candidate_paths"),
+    ]
+    process = subprocess.Popen(command)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+@contextmanager
+def spinning(node: Node) -> Iterator[None]:
+    """Serve the node's callbacks on a thread."""
+    executor = MultiThreadedExecutor(num_threads=4)
+    executor.add_node(node)
+    thread = threading.Thread(target=executor.spin, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        executor.shutdown()
+        thread.join(5)
+
+
+def run(bag_path: Path, config: Path, out: Path, console: Console) -> bool:
+    """Play, ask, print, write pictures. Returns whether every part of the node answered."""
+    listener = Listener()
+    start = time.monotonic()
+    with node_process(config) as process, spinning(listener), Bag(bag_path) as bag:
+        player = BagPlayer(listener, bag)
+        # The node subscribes only when it is configured and has found the topic.
+        ready = player.wait_for_subscriber(
+            f"/{CAMERAS[0]}/image_raw/compressed", START_TIMEOUT, _ended(process)
+        )
+        if not ready:
+            console.print("The node did not start; its messages above say why.")
+            return False
+        console.print(f"node ready after {time.monotonic() - start:.1f} s, playing {bag_path.name}")
+        stop = threading.Event()
+        playing = threading.Thread(target=player.play, args=(stop,), daemon=True)
+        playing.start()
+        answers = _ask_while(playing, listener, (bag.end - bag.start) / 1e9)
+        playing.join()
+        _settle(listener)
+        player.close()
+    print_tables(listener, answers, console)
+    written = write_pictures(listener, out)
+    console.print(f"{len(written)} annotated pictures in {out}")
+    answered = [answer for answer in answers.values() if not isinstance(answer, str)]
+    return bool(listener.frames and answered and listener.plans and written)
+
+
+def _ended(process: subprocess.Popen[bytes]) -> threading.Event:
+    """An event that is set when the process ends."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        process.wait()
+        ended.set()
+
+    threading.Thread(target=watch, daemon=True).start()
+    return ended
+
+
+def _ask_while(
+    playing: threading.Thread, listener: Listener, seconds: float
+) -> dict[str, GroundedAnswer | str]:
+    """Ask the questions spread over the drive."""
+    answers: dict[str, GroundedAnswer | str] = {}
+    for question in QUESTIONS:
+        playing.join(seconds / (len(QUESTIONS) + 1))
+        answers[question] = listener.answer(question)
+    return answers
+
+
+def _settle(listener: Listener) -> None:
+    """Wait until no more results come: what was sent last is still on its way."""
+    seen = -1
+    while seen != (seen := sum(listener.frames.values()) + len(listener.plans)):
+        time.sleep(0.5)
+
+
+def print_tables(
+    listener: Listener, answers: dict[str, GroundedAnswer | str], console: Console
+) -> None:
+    """What came back: detections, answers, plans."""
+    frames = ", ".join(f"{count} of {camera}" for camera, count in listener.frames.items())
+    table = Table("phrase", "seen", "best score", "placed in 3D", title=f"Frames: {frames}")
+    for phrase, scores in sorted(listener.scores.items(), key=lambda item: -len(item[1])):
+        table.add_row(phrase, str(len(scores)), f"{max(scores):.2f}", str(listener.placed[phrase]))
+    console.print(table)
+    table = Table("question", "answer", "verdict", "confidence", "boxes", title="Answers")
+    for question, answer in answers.items():
+        if isinstance(answer, str):
+            table.add_row(question, answer, "failed", "", "")
+        else:
+            verdict = Verdict(answer.verdict).name
+            boxes = str(len(answer.evidence))
+            table.add_row(question, answer.answer, verdict, f"{answer.confidence:.2f}", boxes)
+    console.print(table)
+    table = Table("goal", "best", "totals", "why", title="Paths")
+    for plan in listener.plans:
+        totals = " ".join(f"{p.total:.2f}" if p.feasible else "no" for p in plan.paths)
+        table.add_row(plan.goal, str(plan.best_index), totals, plan.explanation)
+    console.print(table)
+
+
+def write_pictures(listener: Listener, out: Path, count: int = 4) -> list[Path]:
+    """Write annotated pictures of each camera, spread over the drive."""
+    out.mkdir(parents=True, exist_ok=True)
+    written = []
+    for camera, pictures in listener.pictures.items():
+        for number in range(min(count, len(pictures))):
+            picture = pictures[number * len(pictures) // count]
+            path = out / f"{camera}_{number}.jpg"
+            path.write_bytes(bytes(picture.data))
+            written.append(path)
+    return written
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo. Returns 0 when detections, answers and plans all came back."""
+    parser = argparse.ArgumentParser(prog="demo", description=__doc__)
+    parser.add_argument("--bag", type=Path, default=ROOT / "sample" / "home_drive")
+    parser.add_argument("--config", type=Path, default=ROOT / "config" / "demo.yaml")
+    parser.add_argument("--out", type=Path, default=Path("out/demo"))
+    options = parser.parse_args(arguments)
+    # Not to be heard by other nodes of this machine or network, nor to hear them.
+    os.environ.setdefault("ROS_DOMAIN_ID", "87")
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    rclpy.init()
+    try:
+        return 0 if run(options.bag, options.config, options.out, Console()) else 1
+    finally:
+        rclpy.try_shutdown()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""A subscription that finds out from the graph what is published, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from rclpy.callback_groups import CallbackGroup
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.subscription import Subscription
+
+HISTORY = 10
+"""Messages kept for the callback, which only hands them on; more would only be older."""
+
+
+class Choice(NamedTuple):
+    """A topic and the message type that is understood on it."""
+
+    topic: str
+    message_type: Any
+
+    @property
+    def type_name(self) -> str:
+        """As the graph names it: `sensor_msgs/msg/Image`."""
+        package, kind = self.message_type.__module__.split(".")[:2]
+        return f"{package}/{kind}/{self.message_type.__name__}"
+
+
+class _Match(NamedTuple):
+    choice: Choice
+    reliability: ReliabilityPolicy
+    durability: DurabilityPolicy
+
+
+class FoundSubscription:
+    """Subscribes to the first of `choices` that has publishers, with QoS that fits all of them.
+
+    `poll` looks at the graph; call it about once a second.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        choices: Sequence[Choice],
+        callback: Callable[[Any], None],
+        *,
+        group: CallbackGroup | None = None,
+        on_lost: Callable[[int], None] = lambda count: None,
+    ) -> None:
+        """`on_lost` gets the number of messages that were lost between two that came."""
+        self._node = node
+        self._choices = [c._replace(topic=node.resolve_topic_name(c.topic)) for c in choices]
+        self._callback = callback
+        self._group = group
+        self._on_lost = on_lost
+        self._publishers = 0
+        self._sequence = 0
+        self._match: _Match | None = None
+        self._subscription: Subscription | None = None
+
+    @property
+    def topic(self) -> str:
+        """What is subscribed to; the first choice until something is."""
+        return (self._match.choice if self._match else self._choices[0]).topic
+
+    def poll(self) -> str:
+        """Subscribe to what is published now. Returns what is wrong, or an empty string."""
+        match = self._find()
+        if match is None:
+            return self._complaint()
+        if match != self._match:
+            self.close()
+            self._match = match
+            self._subscription = self._subscribe(match)
+        return ""
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        if self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
+        self._subscription = self._match = None
+        self._sequence = 0
+
+    def _subscribe(self, match: _Match) -> Subscription:
+        profile = QoSProfile(
+            depth=HISTORY, reliability=match.reliability, durability=match.durability
+        )
+        return self._node.create_subscription(
+            match.choice.message_type,
+            match.choice.topic,
+            self._on_message,
+            profile,
+            callback_group=self._group,
+        )
+
+    def _on_message(self, message: Any, info: Mapping[str, Any]) -> None:
+        # The middleware numbers a publisher's messages; None where it doesn't.
+        sequence = info["publication_sequence_number"] or 0
+        if self._sequence and sequence > self._sequence + 1 and self._publishers == 1:
+            self._on_lost(sequence - self._sequence - 1)
+        self._sequence = sequence
+        self._callback(message)
+
+    def _find(self) -> _Match | None:
+        for choice in self._choices:
+            offered = [
+                publisher.qos_profile
+                for publisher in self._node.get_publishers_info_by_topic(choice.topic)
+                if publisher.topic_type == choice.type_name
+            ]
+            if offered:
+                self._publishers = len(offered)
+                return _fitting(choice, offered)
+        return None
+
+    def _complaint(self) -> str:
+        for choice in self._choices:
+            if others := self._node.get_publishers_info_by_topic(choice.topic):
+                wanted = " or ".join(dict.fromkeys(c.type_name for c in self._choices))
+                return f"topic {choice.topic} has type {others[0].topic_type}, wanted {wanted}"
+        topics = " or ".join(dict.fromkeys(c.topic for c in self._choices))
+        return f"topic {topics} has no publisher: check its name by `ros2 topic list`"
+
+
+def _fitting(choice: Choice, offered: list[QoSProfile]) -> _Match:
+    """A subscriber may ask for no more than the weakest publisher offers."""
+    reliable = all(p.reliability == ReliabilityPolicy.RELIABLE for p in offered)
+    latched = all(p.durability == DurabilityPolicy.TRANSIENT_LOCAL for p in offered)
+    return _Match(
+        choice,
+        ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
+        DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
+    )

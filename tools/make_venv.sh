@@ -8,7 +8,10 @@ python_packages="setuptools wheel empy cmake colcon-common-extensions"
 ros_packages="rclpy rmw-fastrtps-cpp sensor-msgs nav-msgs visualization-msgs diagnostic-msgs std-srvs
   ament-cmake ament-cmake-ros ament-cmake-gmock ament-cmake-gtest ament-cmake-pytest
   ament-cmake-include-directories ament-package rosidl-default-generators rosidl-core-generators"
-if [ "$ROS" = jazzy ]; then ros_packages="$ros_packages python-cmake-module"; fi
+case $ROS in
+  jazzy) ros_packages="$ros_packages python-cmake-module" ;;
+  kilted) ros_packages="$ros_packages ament-cmake-ros-core" ;;
+esac
 
 if [ -n "$SYSTEM_ROS" ]; then
   "$PYTHON" -m venv --system-site-packages "$venv"

@@ -90,7 +90,8 @@ def _collisions(
     for path, point in _first(sampled, hit):
         found[path].append(
             f"collision after pose {sampled.pose[point]}{_at(sampled, point)}:"
-            f" {distance[point]:.2f} m from an obstacle, the robot reaches {limits.outer_radius:.2f} m"
+            f" {distance[point]:.2f} m from an obstacle,"
+            f" the robot reaches {limits.outer_radius:.2f} m"
         )
 
 

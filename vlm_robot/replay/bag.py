@@ -6,7 +6,6 @@ What a crash of the recorder left is read as far as it goes: `Bag.warnings` says
 from __future__ import annotations
 
 import struct
-import sys
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack
@@ -27,6 +26,7 @@ from rosbags.rosbag1 import Reader as Reader1
 from rosbags.rosbag1 import ReaderError as ReaderError1
 from rosbags.rosbag2 import Reader as Reader2
 from rosbags.rosbag2 import ReaderError as ReaderError2
+from rosbags.rosbag2 import storage_mcap
 from rosbags.serde import SerdeError
 from rosbags.typesys import (
     Stores,
@@ -40,18 +40,13 @@ from rosbags.typesys.store import Typestore
 from vlm_robot.replay.interfaces import typestore
 from vlm_robot.replay.mcap_stream import McapStream
 
-if sys.version_info >= (3, 14):
-    from compression.zstd import ZstdError
-else:
-    from backports.zstd import ZstdError  # what rosbags decompresses with
-
 STORAGE_SUFFIXES = (".mcap", ".db3")
 
 BROKEN_FILE = (
     ReaderError1,
     ReaderError2,
     apsw.Error,
-    ZstdError,
+    storage_mcap.zstd.ZstdError,  # type: ignore[attr-defined]
     struct.error,
     AssertionError,
     EOFError,

@@ -35,10 +35,10 @@ def typestore() -> Typestore:
 
 
 def _definitions(package: str, folder: str) -> Path:
-    """The installed package's own copy, the repository's, or that of a ROS installation."""
+    """The copy that setup.py installs, the repository's, or that of a ROS installation."""
     prefixes = [Path(prefix) for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(":")]
     places = [
-        _HERE / "definitions" / package,
+        _HERE.parents[4] / "share" / "vlm_robot" / "definitions" / package,
         _HERE.parents[1] / folder,
         *(prefix / "share" / package / "msg" for prefix in prefixes),
     ]

@@ -92,9 +92,7 @@ class Perception:
             detector=detector,
             options=AnswerOptions(vocabulary=settings.answer_vocabulary),
         )
-        evaluator = PathEvaluator(
-            limits=robot_limits(settings), interpreter=EmbeddedInterpreter()
-        )
+        evaluator = PathEvaluator(limits=robot_limits(settings), interpreter=EmbeddedInterpreter())
         return cls(settings, detector=detector, answerer=answerer, evaluator=evaluator)
 
     def warm_up(self) -> float:
@@ -275,7 +273,7 @@ class Perception:
         except FrameTreeError as error:
             nowhere = np.full_like(boxes.centers, np.nan)
             return replace(
-                boxes, centers=nowhere, sizes=nowhere, reasons=(str(error),) * len(boxes.reasons)
+                boxes, centers=nowhere, sizes=nowhere, reasons=(error.reason,) * len(boxes.reasons)
             )
         return transform_boxes(boxes, matrix, target)
 

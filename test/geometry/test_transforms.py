@@ -127,6 +127,16 @@ def test_how_far_a_stamp_is_ahead_tells_whether_waiting_helps():
     assert early.value.seconds_ahead == 0.0
 
 
+def test_a_reason_is_the_same_at_every_stamp_so_that_it_can_be_counted():
+    reasons = set()
+    for stamp in (98, 103, 104):
+        with pytest.raises(FrameTreeError) as error:
+            robot().lookup("map", "camera", stamp * SECOND)
+        reasons.add(error.value.reason)
+    assert len(reasons) == 1
+    assert "from 'base' to 'odom' at the image's stamp" in reasons.pop()
+
+
 def test_one_sample_holds_at_its_own_stamp_only():
     tree = FrameTree()
     tree.add_dynamic(5, "odom", "base", (1, 0, 0), HERE)

@@ -31,12 +31,14 @@ class FrameTreeError(LookupError):
     """A transform isn't known.
 
     Attributes:
+        reason: the text without its numbers, the same at every stamp: to count by.
         seconds_ahead: how far the stamp is past the newest sample, so that it may still come;
             0 where waiting doesn't help.
     """
 
-    def __init__(self, text: str, *, seconds_ahead: float = 0.0) -> None:
+    def __init__(self, text: str, *, reason: str = "", seconds_ahead: float = 0.0) -> None:
         super().__init__(text)
+        self.reason = reason or text
         self.seconds_ahead = seconds_ahead
 
 
@@ -93,9 +95,11 @@ class _Edge:
         side = (
             f"{ahead:.3f} s after its newest" if ahead > 0 else f"{behind:.3f} s before its oldest"
         )
+        what = f"no transform from '{self.child}' to '{self.parent}'"
+        mend = "check that /tf is published and its clock is the images'"
         return FrameTreeError(
-            f"no transform from '{self.child}' to '{self.parent}' at {stamp / 1e9:.3f} s:"
-            f" that is {side} sample; check that /tf is published and its clock is the images'",
+            f"{what} at {stamp / 1e9:.3f} s: that is {side} sample; {mend}",
+            reason=f"{what} at the image's stamp: {mend}",
             seconds_ahead=max(ahead, 0.0),
         )
 

@@ -9,11 +9,10 @@ NAME = "vlm_robot"
 VERSION = re.search(r'__version__ = "(.+)"', Path(NAME, "__init__.py").read_text())[1]
 
 EXTRAS = {
-    "sim": ["mujoco>=3.2"],
-    "train": ["tqdm"],
+    "sim": ["mujoco>=3.2", "tqdm"],
+    "train": ["matplotlib"],
     "eval": ["faster-coco-eval>=1.6"],
-    "report": ["jinja2"],
-    "server": [],
+    "bench": ["onnxruntime", "openvino"],
 }
 TEST = ["hypothesis", "mypy", "pytest", "pytest-timeout", "ruff", "types-PyYAML"]
 
@@ -60,8 +59,8 @@ setup(
         "pyyaml",
         "rapidfuzz",
         "rich",
-        "rosbags>=0.10",
         "rosbags-image",
+        "rosbags>=0.10",
         "safetensors",
         "scipy",
         "shapely>=2.0",
@@ -71,11 +70,11 @@ setup(
     ],
     extras_require={
         **EXTRAS,
-        "dev": sorted({*TEST, *(name for extra in EXTRAS.values() for name in extra)}),
+        "dev": TEST + EXTRAS["sim"] + EXTRAS["train"] + EXTRAS["eval"],
     },
     entry_points={
         "console_scripts": [
-            "perception_node = vlm_robot.ros.node:main",
+            "perception_node = vlm_robot.ros.main:main",
             "play_bag = vlm_robot.ros.play_bag:main",
             "replay = vlm_robot.cli:replay",
             "vlm-robot = vlm_robot.cli:main",

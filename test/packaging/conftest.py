@@ -47,17 +47,33 @@ def imports_of(path: Path) -> Iterator[Import]:
             yield Import(f"{relative}:{node.lineno}", name, room)
 
 
+def imports_in(folder: str) -> list[Import]:
+    """Every import in a folder of the repository."""
+    return [i for path in sorted((ROOT / folder).rglob("*.py")) for i in imports_of(path)]
+
+
+def from_elsewhere(imports: list[Import]) -> list[Import]:
+    """Those imports that neither Python nor the package provides."""
+    own = {*sys.stdlib_module_names, "vlm_robot"}
+    return [i for i in imports if i.top not in own]
+
+
 @pytest.fixture(scope="session")
 def package_imports() -> list[Import]:
     """Every import in vlm_robot/."""
-    return [i for path in sorted((ROOT / "vlm_robot").rglob("*.py")) for i in imports_of(path)]
+    return imports_in("vlm_robot")
 
 
 @pytest.fixture(scope="session")
 def third_party(package_imports: list[Import]) -> list[Import]:
-    """Those of them that neither Python nor the package provides."""
-    own = {*sys.stdlib_module_names, "vlm_robot"}
-    return [i for i in package_imports if i.top not in own]
+    """What vlm_robot/ imports of others."""
+    return from_elsewhere(package_imports)
+
+
+@pytest.fixture(scope="session")
+def launch_imports() -> list[Import]:
+    """What the launch files import of others."""
+    return from_elsewhere(imports_in("launch"))
 
 
 @pytest.fixture(scope="session")

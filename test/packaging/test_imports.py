@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "__init__": set(),
     "types": set(),
     "settings": DATA,
+    "settings_table": DATA,
     "scheduler": DATA,
     "stamp_pairing": DATA,
     "geometry": DATA,
@@ -40,9 +41,9 @@ MAY_IMPORT = {
     "planning": DATA | {"models", "detection", "geometry"},
     "landmark_finder": SKILLS,
     "perception": SKILLS | {"landmark_finder"},
-    "ros": EDGE | {"scheduler"},
+    "ros": EDGE | {"scheduler", "replay"},  # the bag player reads bags as the replay does
     "replay": EDGE,
-    "evaluation": EDGE,
+    "evaluation": EDGE | {"training"},  # the data sets' reader and vocabulary
     "training": EDGE,
     "simulation": EDGE,
     "cli": EDGE | {"replay", "evaluation", "training", "simulation"},

@@ -36,9 +36,10 @@ def typestore() -> Typestore:
 
 def _definitions(package: str, folder: str) -> Path:
     """The copy that setup.py installs, the repository's, or that of a ROS installation."""
+    installed_to = [*_HERE.parents][4:5]  # prefix/lib/pythonX.Y/site-packages/vlm_robot/replay
     prefixes = [Path(prefix) for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(":")]
     places = [
-        _HERE.parents[4] / "share" / "vlm_robot" / "definitions" / package,
+        *(prefix / "share" / "vlm_robot" / "definitions" / package for prefix in installed_to),
         _HERE.parents[1] / folder,
         *(prefix / "share" / package / "msg" for prefix in prefixes),
     ]

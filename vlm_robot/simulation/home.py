@@ -50,10 +50,14 @@ class Pose:
 
 @dataclass(frozen=True)
 class Panel:
-    """Where a wall or ceiling is, and the way it faces; it is seen from that side alone."""
+    """Where a wall or ceiling is, and the way it faces; it is seen from that side alone.
+
+    `paint` is an index into the bank's walls; None: the room's.
+    """
 
     middle: tuple[float, float, float]
     normal: tuple[float, float, float]
+    paint: int | None = None
 
     def quaternion(self) -> Floats:
         """(4,) wxyz that turns a plane's z to `normal`, its y upright."""
@@ -67,10 +71,14 @@ class Panel:
 
 @dataclass(frozen=True)
 class Slab:
-    """A box of the room itself, such as a counter. Middle and full size, metres."""
+    """A box of the room itself, such as a counter. Middle and full size, metres.
+
+    `paint` is an index into the bank's floors; None: the room's counter.
+    """
 
     middle: tuple[float, float, float]
     size: tuple[float, float, float]
+    paint: int | None = None
 
 
 @dataclass(frozen=True)
@@ -199,15 +207,18 @@ class Home:
                 panel = room.walls[index]
                 model.geom_pos[geom] = panel.middle
                 model.geom_quat[geom] = panel.quaternion()
-                model.geom_matid[geom] = self._material[f"wall{room.wall}"]
+                paint = room.wall if panel.paint is None else panel.paint
+                model.geom_matid[geom] = self._material[f"wall{paint}"]
         for index, geom in enumerate(self._counters):
             model.geom_group[geom] = SHOWN if index < len(room.counters) else HIDDEN
             if index < len(room.counters):
-                half = np.asarray(room.counters[index].size) / 2
-                model.geom_pos[geom] = room.counters[index].middle
+                slab = room.counters[index]
+                half = np.asarray(slab.size) / 2
+                paint = room.counter if slab.paint is None else slab.paint
+                model.geom_pos[geom] = slab.middle
                 model.geom_size[geom] = half
                 model.geom_rbound[geom] = np.linalg.norm(half)
-                model.geom_matid[geom] = self._material[f"floor{room.counter}"]
+                model.geom_matid[geom] = self._material[f"floor{paint}"]
 
     def _light(self, room: Room) -> None:
         model = self._model

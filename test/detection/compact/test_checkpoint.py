@@ -1,0 +1,97 @@
+"""A checkpoint comes back as it was saved, or is refused by name."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from vlm_robot.detection.compact.checkpoint import (
+    Calibration,
+    CompactConfig,
+    read_checkpoint,
+    save_checkpoint,
+    write_config,
+)
+from vlm_robot.detection.compact.network import CompactNetwork, NetworkConfig
+from vlm_robot.models.checkpoint import ModelError
+
+SMALL = NetworkConfig(backbone_width=0.25, neck_width=16, embedding=16, normalised=True)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    network = CompactNetwork(SMALL).fold()
+    save_checkpoint(
+        tmp_path, network, CompactConfig(network.config, (64, 64), Calibration(1.5, 0.2))
+    )
+    return tmp_path
+
+
+def edit(file: Path, **changes: object) -> None:
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+
+
+def test_folding_keeps_what_the_network_computes() -> None:
+    torch.manual_seed(0)
+    network = CompactNetwork(SMALL)
+    images = torch.rand(4, 3, 64, 64) * 255
+    with torch.no_grad():
+        for _ in range(3):  # so that the norms have seen something
+            network.train()(images)
+        before = network.eval()(images)
+        after = network.fold()(images)
+    for one, other in zip(before, after, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-3, rtol=1e-3)
+
+
+def test_it_comes_back_to_float16(saved: Path) -> None:
+    network, config = read_checkpoint(saved)
+    torch.manual_seed(0)
+    first = CompactNetwork(SMALL).fold()
+    assert config.calibration == Calibration(1.5, 0.2)
+    assert config.input_size == (64, 64)
+    for one, other in zip(first.parameters(), network.parameters(), strict=True):
+        torch.testing.assert_close(one, other, atol=2e-3, rtol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        pytest.param({"format_version": 2}, "version 2", id="another version"),
+        pytest.param({"model_type": "owlv2"}, "model_type", id="another model"),
+        pytest.param({"network": {"width": 3}}, "wrong one", id="wrong fields"),
+        pytest.param({"input_size": [100, 64]}, "multiples of 32", id="odd input"),
+    ],
+)
+def test_a_config_that_does_not_fit_is_refused_by_name(
+    saved: Path, changes: dict[str, object], says: str
+) -> None:
+    edit(saved / "config.json", **changes)
+    with pytest.raises(ModelError, match=r"config\.json") as refused:
+        read_checkpoint(saved)
+    assert says in str(refused.value)
+
+
+def test_weights_with_one_changed_byte_are_refused_by_name(saved: Path) -> None:
+    file = saved / "model.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-100] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(ModelError, match=r"model\.safetensors is damaged"):
+        read_checkpoint(saved)
+
+
+def test_weights_of_another_network_are_refused(saved: Path) -> None:
+    config = CompactConfig(NetworkConfig(backbone_width=0.25, neck_width=24, embedding=16))
+    write_config(saved, config)
+    with pytest.raises(ModelError, match=r"model\.safetensors doesn't hold"):
+        read_checkpoint(saved)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_missing_file_is_named(saved: Path, name: str) -> None:
+    (saved / name).unlink()
+    with pytest.raises(ModelError, match=name):
+        read_checkpoint(saved)

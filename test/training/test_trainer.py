@@ -1,0 +1,118 @@
+"""Training learns, stops on time, and goes on where it stopped."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from vlm_robot.detection.compact.checkpoint import CompactConfig, read_checkpoint
+from vlm_robot.detection.compact.detector import CompactDetector, load_compact
+from vlm_robot.detection.compact.network import NetworkConfig
+from vlm_robot.detection.compact.text_encoder import TextEncoder
+from vlm_robot.detection.detector import DetectionOptions
+from vlm_robot.detection.postprocess import iou_matrix
+from vlm_robot.detection.prompts import prompt_set
+from vlm_robot.training.dataset import SceneFolder, read_image, read_scenes
+from vlm_robot.training.export import export
+from vlm_robot.training.phrasebook import Phrasebook
+from vlm_robot.training.train_compact import main
+from vlm_robot.training.trainer import Trainer, TrainSettings, new_network, trained_network
+from vlm_robot.training.vocabulary import read_vocabulary
+
+SIZE = (128, 96)
+STEPS = 90
+
+
+@pytest.fixture(scope="module")
+def book(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Phrasebook:
+    vocabulary = read_vocabulary(tiny_data / "train" / "vocabulary.json")
+    cache = tmp_path_factory.mktemp("book") / "phrases.pt"
+    return Phrasebook(vocabulary, TextEncoder(), cache=cache)
+
+
+def trainer(book: Phrasebook, data: Path, run: Path, *, minutes: float) -> Trainer:
+    torch.manual_seed(0)
+    settings = TrainSettings(
+        minutes=minutes, sizes=(SIZE,), workers=0, average=0.95, bfloat16=True, trust_images=300
+    )
+    network = new_network(NetworkConfig(neck_width=48, embedding=32), book)
+    return Trainer(network, book, SceneFolder(data / "train").read, run, settings)
+
+
+@pytest.fixture(scope="module")
+def learned(book: Phrasebook, tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that fits the tiny data set."""
+    run = tmp_path_factory.mktemp("run")
+    tiny = trainer(book, tiny_data, run, minutes=60)
+    batches = tiny._batches()
+    for _ in range(STEPS):
+        tiny.step(next(batches))
+    tiny.save()
+    return run
+
+
+def test_it_fits_a_tiny_data_set(learned: Path, tiny_data: Path) -> None:
+    network = trained_network(learned).fold()
+    detector = CompactDetector(network, CompactConfig(network.config, SIZE))
+    prompts = detector.encode(prompt_set(["red disc", "green square"], threshold=0.25))
+    hits = wrong = total = 0
+    for scene in read_scenes(tiny_data / "train"):
+        found = detector.detect([read_image(scene.file)], prompts, DetectionOptions(0.5))[0]
+        overlap = iou_matrix(found.boxes, scene.boxes) > 0.5
+        for label, phrase in enumerate(prompts.prompts.phrases):
+            true = np.array([name == phrase for name in scene.instances], bool)
+            total += int(true.sum())
+            hits += int(overlap[found.labels == label].any(axis=0)[true].sum())
+            wrong += int((~overlap[found.labels == label][:, true].any(axis=1)).sum())
+    assert hits / total > 0.8
+    assert wrong / total < 0.4
+
+
+def test_a_run_goes_on_where_it_stopped(learned: Path, book: Phrasebook, tiny_data: Path) -> None:
+    again = trainer(book, tiny_data, learned, minutes=60)
+    assert again.resume()
+    assert again.images == STEPS * 8
+    saved = torch.load(learned / "last.pt", weights_only=True)
+    for name, value in again.network.state_dict().items():
+        torch.testing.assert_close(value, saved["network"][name])
+
+
+def test_an_empty_folder_has_nothing_to_resume(
+    tmp_path: Path, book: Phrasebook, tiny_data: Path
+) -> None:
+    assert not trainer(book, tiny_data, tmp_path, minutes=1).resume()
+
+
+def test_an_export_loads_as_a_detector(learned: Path, tmp_path: Path) -> None:
+    export(learned, tmp_path)
+    network, config = read_checkpoint(tmp_path)
+    assert not config.network.normalised
+    assert sum(p.numel() for p in network.parameters()) > 1_000_000
+    assert load_compact(tmp_path, device="cpu").info.name == "compact"
+
+
+def test_the_command_trains_on_time_and_writes_log_and_curves(
+    tiny_data: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    command = ["--data", str(tiny_data), "--out", str(run), "--workers", "0"]
+    assert main([*command, "--minutes", "0.1", "--batch", "1"]) == 0
+    assert (run / "last.pt").exists()
+    with (run / "log.csv").open() as stream:
+        header, *rows = list(csv.reader(stream))
+    assert header[:2] == ["minutes", "images"]
+    assert rows
+    assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert main([*command, "--minutes", "0.12"]) == 2, "a second run needs --resume"
+
+
+def test_frozen_blocks_keep_their_weights(learned: Path, book: Phrasebook) -> None:
+    first = new_network(NetworkConfig(neck_width=48, embedding=32), book).backbone
+    after = trained_network(learned).backbone
+    for one, other in zip(
+        first.blocks[:4].parameters(), after.blocks[:4].parameters(), strict=True
+    ):
+        torch.testing.assert_close(one, other)
+    assert not torch.equal(first.blocks[17].layers[0].weight, after.blocks[17].layers[0].weight)

@@ -1,0 +1,259 @@
+"""The compact detector's network: boxes, objectness and a region embedding for every cell.
+
+MobileNetV2 (Sandler et al., CVPR 2018) with its batch norms folded into the convolutions, a light
+pyramid with a top-down and a bottom-up path (PAN, Liu et al., CVPR 2018), and heads in the spirit
+of YOLO-World (Cheng et al., CVPR 2024): regions are named by their embedding's cosine with
+a projected text embedding, so that the vocabulary is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+STRIDES = (8, 16, 32)
+"""Pixels between cells on the three levels."""
+
+# MobileNetV2: expansion, channels, blocks, stride of the first block (table 2 of the paper).
+_STAGES = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
+_TAPS = (6, 13, 17)
+"""Blocks whose output feeds the pyramid: 32, 96 and 320 channels at strides 8, 16 and 32."""
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Sizes of the network.
+
+    Attributes:
+        backbone_width: factor on MobileNetV2's channels; ImageNet weights exist for 1.
+        neck_width: channels of the pyramid and the heads.
+        embedding: length of region and text embeddings.
+        text: length of the text encoder's embeddings.
+        normalised: whether the pyramid has batch norms, as it needs while it is trained.
+    """
+
+    backbone_width: float = 1.0
+    neck_width: int = 96
+    embedding: int = 256
+    text: int = 384
+    normalised: bool = False
+
+
+class Cells(NamedTuple):
+    """What the network says of each cell of B images, levels one after another.
+
+    Attributes:
+        embeddings: (B, N, E), not normalised.
+        boxes: (B, N, 4), xyxy pixels of the network's input.
+        objectness: (B, N), logits.
+    """
+
+    embeddings: Tensor
+    boxes: Tensor
+    objectness: Tensor
+
+
+class _InvertedResidual(nn.Module):
+    def __init__(self, inputs: int, outputs: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        hidden = inputs * expansion
+        layers: list[nn.Module] = []
+        if expansion != 1:
+            layers += [nn.Conv2d(inputs, hidden, 1), nn.ReLU6()]
+        layers += [
+            nn.Conv2d(hidden, hidden, 3, stride, 1, groups=hidden),
+            nn.ReLU6(),
+            nn.Conv2d(hidden, outputs, 1),
+        ]
+        self.layers = nn.Sequential(*layers)
+        self.adds_input = stride == 1 and inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.layers(x)
+        return x + y if self.adds_input else y
+
+
+class Backbone(nn.Module):
+    """MobileNetV2 without its last convolution; `channels` are those of its three outputs."""
+
+    def __init__(self, width: float = 1.0) -> None:
+        super().__init__()
+        channels = _even(32 * width)
+        blocks: list[nn.Module] = [
+            nn.Sequential(nn.Conv2d(3, channels, 3, 2, 1), nn.ReLU6()),
+        ]
+        self.channels: list[int] = []
+        for expansion, nominal, repeats, stride in _STAGES:
+            outputs = _even(nominal * width)
+            for repeat in range(repeats):
+                if len(blocks) - 1 in _TAPS:
+                    self.channels.append(channels)
+                step = stride if repeat == 0 else 1
+                blocks.append(_InvertedResidual(channels, outputs, step, expansion))
+                channels = outputs
+        self.channels.append(channels)
+        self.blocks = nn.ModuleList(blocks)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Features (B, C, H, W) of each level, of normalised images (B, 3, H, W)."""
+        outputs = []
+        for index, block in enumerate(self.blocks):
+            x = block(x)
+            if index in _TAPS:
+                outputs.append(x)
+        return outputs
+
+
+def _even(channels: float) -> int:
+    """Round to a multiple of eight, as MobileNetV2 does for widths other than 1."""
+    return max(8, int(channels + 4) // 8 * 8)
+
+
+class _Separable(nn.Module):
+    """Depthwise then pointwise convolution and ReLU; the norm is folded in for inference."""
+
+    def __init__(self, width: int, kernel: int, *, normalised: bool) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv2d(width, width, kernel, 1, kernel // 2, groups=width)
+        self.pointwise = nn.Conv2d(width, width, 1)
+        self.norm: nn.Module = nn.BatchNorm2d(width) if normalised else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.relu(self.norm(self.pointwise(self.depthwise(x))))
+
+    def fold(self) -> None:
+        if isinstance(self.norm, nn.BatchNorm2d):
+            self.pointwise = fuse_conv_bn_eval(self.pointwise, self.norm)
+            self.norm = nn.Identity()
+
+
+class _Pyramid(nn.Module):
+    def __init__(self, channels: list[int], width: int, *, normalised: bool) -> None:
+        super().__init__()
+
+        def separable(kernel: int) -> _Separable:
+            return _Separable(width, kernel, normalised=normalised)
+
+        self.lateral = nn.ModuleList(nn.Conv2d(c, width, 1) for c in channels)
+        self.top_down = nn.ModuleList([separable(3), separable(3), separable(5)])
+        self.down = nn.ModuleList(
+            nn.Conv2d(width, width, 3, 2, 1, groups=width) for _ in STRIDES[1:]
+        )
+        self.bottom_up = nn.ModuleList([separable(3), separable(5)])
+
+    def forward(self, features: list[Tensor]) -> list[Tensor]:
+        c3, c4, c5 = (layer(x) for layer, x in zip(self.lateral, features, strict=True))
+        p5 = self.top_down[2](c5)
+        p4 = self.top_down[1](c4 + functional.interpolate(p5, scale_factor=2.0))
+        p3 = self.top_down[0](c3 + functional.interpolate(p4, scale_factor=2.0))
+        p4 = self.bottom_up[0](p4 + self.down[0](p3))
+        p5 = self.bottom_up[1](p5 + self.down[1](p4))
+        return [p3, p4, p5]
+
+
+class CompactNetwork(nn.Module):
+    """Images in, cells out; text embeddings are projected beside them."""
+
+    pixel_mean: Tensor
+    pixel_std: Tensor
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.neck_width
+        self.backbone = Backbone(config.backbone_width)
+        self.pyramid = _Pyramid(self.backbone.channels, width, normalised=config.normalised)
+        self.naming = self._towers()
+        self.finding = self._towers()
+        self.embed = nn.Conv2d(width, config.embedding, 1)
+        self.locate = nn.Conv2d(width, 5, 1)
+        self.box_scale = nn.Parameter(torch.ones(len(STRIDES)))
+        self.text = nn.Linear(config.text, config.embedding)
+        self.log_temperature = nn.Parameter(torch.tensor(2.3))
+        self.bias = nn.Parameter(torch.tensor(-4.6))
+        nn.init.constant_(self.locate.bias[:4], 1.0)  # type: ignore[index]
+        nn.init.constant_(self.locate.bias[4:], -4.0)  # type: ignore[index]
+        mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+        self.register_buffer("pixel_mean", mean.view(1, 3, 1, 1) * 255, persistent=False)
+        self.register_buffer("pixel_std", std.view(1, 3, 1, 1) * 255, persistent=False)
+
+    def _towers(self) -> nn.ModuleList:
+        width, normalised = self.config.neck_width, self.config.normalised
+        return nn.ModuleList(
+            nn.Sequential(*(_Separable(width, 3, normalised=normalised) for _ in range(2)))
+            for _ in STRIDES
+        )
+
+    def forward(self, images: Tensor) -> Cells:
+        """Run on (B, 3, H, W) RGB in 0..255; H and W are multiples of 32."""
+        features = self.backbone((images - self.pixel_mean) / self.pixel_std)
+        parts = []
+        for level, x in enumerate(self.pyramid(features)):
+            embeddings = self.embed(self.naming[level](x)).float().flatten(2).transpose(1, 2)
+            located = self.locate(self.finding[level](x)).float()
+            boxes = self._boxes(located[:, :4], level)
+            parts.append((embeddings, boxes, located[:, 4].flatten(1)))
+        return Cells(*(torch.cat(part, 1) for part in zip(*parts, strict=True)))
+
+    def _boxes(self, raw: Tensor, level: int) -> Tensor:
+        """Distances to the four sides, from each cell's centre, as xyxy boxes (B, N, 4)."""
+        stride = STRIDES[level]
+        distances = functional.softplus(raw * self.box_scale[level]) * stride
+        distances = distances.flatten(2).transpose(1, 2)
+        centers = cell_centers(raw.shape[2], raw.shape[3], stride).to(raw.device)
+        return torch.cat([centers - distances[..., :2], centers + distances[..., 2:]], -1)
+
+    def project_text(self, text: Tensor) -> Tensor:
+        """Bring text embeddings (P, text) into the space of regions: (P, E), of length 1."""
+        return functional.normalize(self.text(text), dim=-1)
+
+    def similarity_logits(self, embeddings: Tensor, prompts: Tensor) -> Tensor:
+        """Scaled cosine of regions (..., E) with prompts (P, E) of length 1: (..., P) logits."""
+        cosine = functional.normalize(embeddings, dim=-1) @ prompts.T
+        return cosine * self.log_temperature.exp() + self.bias
+
+    def fold(self) -> CompactNetwork:
+        """Fold the batch norms into the convolutions, in place; for inference only."""
+        self.eval()
+        for module in self.modules():
+            if isinstance(module, _Separable):
+                module.fold()
+        self.config = NetworkConfig(**{**self.config.__dict__, "normalised": False})
+        return self
+
+
+def cell_centers(height: int, width: int, stride: int) -> Tensor:
+    """Centres (height * width, 2) of a level's cells, x and y in pixels of the input."""
+    ys, xs = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    return (torch.stack([xs, ys], -1).reshape(-1, 2) + 0.5) * stride
+
+
+def grid(width: int, height: int) -> tuple[Tensor, Tensor]:
+    """Centres (N, 2) and strides (N,) of all cells for an input of `width` x `height` pixels."""
+    levels = list(_levels(width, height))
+    return torch.cat([c for c, _ in levels]), torch.cat([s for _, s in levels])
+
+
+def _levels(width: int, height: int) -> Iterator[tuple[Tensor, Tensor]]:
+    for stride in STRIDES:
+        centers = cell_centers(height // stride, width // stride, stride)
+        yield centers, torch.full((len(centers),), float(stride))
+
+
+def combined_scores(objectness: Tensor, similarity: Tensor) -> Tensor:
+    """Geometric mean of 'something is here' and 'it is this', both given as logits."""
+    return (objectness.sigmoid() * similarity.sigmoid()).sqrt()

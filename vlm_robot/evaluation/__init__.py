@@ -1,0 +1,1 @@
+"""Offline measurements of the models and of recorded runs."""

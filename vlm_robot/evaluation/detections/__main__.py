@@ -1,0 +1,174 @@
+"""Measure a compact detector.
+
+`python -m vlm_robot.evaluation.detections --model compact --data DIR/test --out OUT` measures.
+Add `--calibrate` to fit the scores on DIR/../calibration and choose the default threshold on
+DIR/../val first, and write both into the model's config.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from vlm_robot.detection.compact.checkpoint import Calibration, CompactConfig, write_config
+from vlm_robot.detection.compact.detector import CompactDetector, load_compact
+from vlm_robot.evaluation.detections import calibration, figures, report, timing
+from vlm_robot.evaluation.detections.corruptions import NAMES, corrupt
+from vlm_robot.evaluation.detections.figures import Split
+from vlm_robot.evaluation.detections.seen import look
+from vlm_robot.models.checkpoint import ModelError, find_checkpoint
+from vlm_robot.training.dataset import Scene, read_image, read_scenes
+from vlm_robot.training.vocabulary import read_vocabulary
+from vlm_robot.types import Image, InputError
+
+_MOST_ABSENT, _MOST_WRONG = 0.02, 0.12
+"""Shares allowed on the validation split: under the targets, since a test split differs."""
+_THRESHOLDS = tuple(np.arange(0.05, 0.96, 0.025).round(3))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    try:
+        folder = find_checkpoint(options.model).folder
+        if options.calibrate:
+            calibrate(folder, options.data.parent, most=options.most)
+        measured = measure(folder, options)
+    except (InputError, ModelError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    report.write(options.out, measured)
+    print(report.table(measured))
+    return 0
+
+
+def calibrate(folder: Path, data: Path, *, most: int) -> None:
+    """Fit the scores, choose the default threshold, and write both into config.json."""
+    detector = load_compact(folder)
+    config = detector.config
+    bare = _with(detector, Calibration())
+    fitted = calibration.calibration_of(_split(bare, data / "calibration", most))
+    judged = _split(_with(detector, fitted), data / "val", most)
+    threshold, why = calibration.choose_threshold(
+        judged, most_absent=_MOST_ABSENT, most_wrong=_MOST_WRONG, thresholds=_THRESHOLDS
+    )
+    print(
+        f"fit {fitted.slope:.2f}, {fitted.offset:.2f}; threshold {threshold:.3f}; {why}", flush=True
+    )
+    kept: dict[str, Any] = {**config.figures, "threshold_choice": why}
+    chosen = replace(fitted, threshold=round(float(threshold), 4))
+    write_config(folder, replace(config, calibration=chosen, figures=kept))
+
+
+def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Every figure that was asked for."""
+    detector = load_compact(folder)
+    scenes = _some(read_scenes(options.data), options.most)
+    vocabulary = read_vocabulary(options.data / "vocabulary.json")
+    result: dict[str, Any] = {"images": len(scenes), "model": str(detector.info)}
+    split = Split(detector, vocabulary, look(detector, scenes))
+    _say(result, figures.named_figures(split))
+    _say(result, _open_figures(split))
+    _say(result, _trust_figures(split, detector.info.threshold))
+    if options.corruptions:
+        few = scenes[: options.corruptions]
+        plain = Split(detector, vocabulary, split.seen[: len(few)])
+        clean = plain.precision(vocabulary.phrases("known"), "known").ap50
+
+        def looks(name: str) -> Split:
+            return Split(detector, vocabulary, look(detector, few, _Corruption(name, 3)))
+
+        _say(result, figures.robustness(clean, looks, NAMES))
+    if options.timing:
+        frame = np.zeros((480, 640, 3), np.uint8)
+        frame[:288, :384] = read_image(scenes[0].file)[:288, :384]
+        _say(result, {"timing": timing.measure(folder, frame)})
+    return result
+
+
+def _open_figures(split: Split) -> dict[str, Any]:
+    found = figures.unseen_kinds(split)
+    if not found:
+        return {}
+    control = max(found["unseen_kinds_shuffled_ap50"], 1e-4)
+    found["unseen_kinds_gain"] = found["unseen_kinds_ap50"] / control
+    return {**found, **figures.enrolled_figures(split)}
+
+
+def _trust_figures(split: Split, threshold: float) -> dict[str, Any]:
+    scores, correct = calibration.outcomes(split, split.vocabulary.phrases("known"))
+    sure = scores >= threshold
+    result = {
+        "threshold": threshold,
+        "calibration_error": calibration.expected_error(scores, correct),
+        "calibration_error_above_threshold": calibration.expected_error(
+            scores[sure], correct[sure]
+        ),
+        "precision_above_threshold": float(correct[sure].mean()) if sure.any() else None,
+        "absent_false_boxes": figures.false_box_rate(
+            split, split.vocabulary.absent_phrases, threshold
+        ),
+        "absent_known_false_boxes": figures.absent_known(split, threshold),
+    }
+    if any(row.any() for row in split.in_split("unseen_kind")):
+        result["wrong_names"] = figures.wrong_names(split, threshold)
+    return result
+
+
+class _Corruption:
+    """One corruption for every image, each with a seed of its own."""
+
+    def __init__(self, name: str, strength: int) -> None:
+        self._name, self._strength, self._seed = name, strength, 0
+
+    def __call__(self, image: Image) -> Image:
+        self._seed += 1
+        return corrupt(image, self._name, self._strength, self._seed)
+
+
+def _with(detector: CompactDetector, fit: Calibration) -> CompactDetector:
+    config: CompactConfig = replace(detector.config, calibration=fit)
+    return detector.with_config(config)
+
+
+def _split(detector: CompactDetector, folder: Path, most: int) -> Split:
+    scenes = _some(read_scenes(folder), most)
+    return Split(detector, read_vocabulary(folder / "vocabulary.json"), look(detector, scenes))
+
+
+def _some(scenes: list[Scene], most: int) -> list[Scene]:
+    """At most `most` scenes, taken evenly."""
+    if not most or len(scenes) <= most:
+        return scenes
+    return [scenes[i] for i in np.linspace(0, len(scenes) - 1, most).astype(int)]
+
+
+def _say(result: dict[str, Any], more: dict[str, Any]) -> None:
+    result.update(more)
+    for name, value in more.items():
+        print(f"{name}: {value}", flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="evaluation.detections", description=__doc__)
+    parser.add_argument("--model", default="compact", help="bundled name, or a folder")
+    parser.add_argument("--data", type=Path, required=True, help="folder of a split")
+    parser.add_argument("--out", type=Path, required=True, help="folder for figures.json and .md")
+    parser.add_argument("--calibrate", action="store_true", help="fit scores, choose threshold")
+    parser.add_argument("--most", type=int, default=0, help="images of a split at most; 0: all")
+    parser.add_argument("--corruptions", type=int, default=0, help="images to corrupt; 0: none")
+    parser.add_argument("--timing", action="store_true", help="time one frame every way")
+    parser.add_argument("--threads", type=int, default=1, help="of the network")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

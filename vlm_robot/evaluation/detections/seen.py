@@ -1,0 +1,141 @@
+"""What the compact network saw in each scene, kept so that many phrases can be asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vlm_robot.detection.compact.detector import CompactDetector
+from vlm_robot.detection.compact.network import Cells, combined_scores
+from vlm_robot.detection.postprocess import iou_matrix
+from vlm_robot.training.dataset import Scene, read_image
+from vlm_robot.types import Image
+
+_BATCH = 8
+_CELLS = 400
+_MOST_BOXES = 20
+"""Boxes kept of one phrase in one image."""
+_NMS_IOU = 0.7
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Cells of one scene, most likely first, boxes in the image's pixels.
+
+    Attributes:
+        cells: embeddings (N, E), boxes (N, 4), objectness (N,), as the network gave them.
+    """
+
+    scene: Scene
+    cells: Cells
+
+
+@dataclass(frozen=True)
+class Named:
+    """Boxes of phrases in one scene, after NMS phrase by phrase.
+
+    Attributes:
+        boxes: (N, 4) xyxy pixels.
+        scores: (N,) raw or calibrated, as asked.
+        labels: (N,) index of the phrase.
+    """
+
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+
+def look(
+    detector: CompactDetector,
+    scenes: Sequence[Scene],
+    change: Callable[[Image], Image] = lambda image: image,
+) -> list[Seen]:
+    """Run the network on every scene's image, after `change`."""
+    result: list[Seen] = []
+    for start in range(0, len(scenes), _BATCH):
+        some = scenes[start : start + _BATCH]
+        with torch.inference_mode():
+            letterboxes, cells = detector.run([change(read_image(scene.file)) for scene in some])
+            best = cells.objectness.topk(_CELLS, dim=1).indices
+        for i, (scene, letterbox) in enumerate(zip(some, letterboxes, strict=True)):
+            embeddings, boxes, objectness = (part[i][best[i]].clone() for part in cells)
+            placed = torch.from_numpy(letterbox.to_image(boxes.numpy()))
+            result.append(
+                Seen(scene, Cells(embeddings, _clip(placed, letterbox.image_size), objectness))
+            )
+    return result
+
+
+def _clip(boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    return boxes.clamp(min=0).minimum(torch.tensor([*size, *size], dtype=torch.float32))
+
+
+def name_boxes(
+    detector: CompactDetector, seen: Seen, vectors: Tensor, *, least_raw: float
+) -> Named:
+    """What `CompactDetector.detect` gives with its default options, for any number of phrases.
+
+    Args:
+        vectors: (P, E) of length 1.
+        least_raw: the least raw score.
+    """
+    cells = seen.cells
+    logits = detector.similarity_logits(cells.embeddings, vectors)
+    raw = combined_scores(cells.objectness[:, None], logits)
+    if len(raw) > 4 * _MOST_BOXES:  # of one phrase, weaker ones would never be kept
+        least = raw.topk(4 * _MOST_BOXES, dim=0).values[-1]
+        raw = raw.where(raw >= least, torch.zeros(()))
+    rows, labels = torch.nonzero(raw >= least_raw, as_tuple=True)
+    scores = raw[rows, labels].numpy()
+    boxes = cells.boxes[rows].numpy()
+    keep = _nms(boxes, scores, labels.numpy())
+    return Named(boxes[keep], detector.calibrated(scores[keep]), labels.numpy()[keep])
+
+
+def _nms(
+    boxes: NDArray[np.float32], scores: NDArray[np.float32], labels: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """NMS phrase by phrase of many boxes, more than the detector's own way has memory for."""
+    if not len(boxes):
+        return np.zeros(0, np.int64)
+    corners = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], 1).astype(np.float64)
+    kept = cv2.dnn.NMSBoxesBatched(
+        corners.tolist(), scores.tolist(), labels.tolist(), 0.0, _NMS_IOU
+    )
+    return np.asarray(kept, np.int64).reshape(-1)
+
+
+def objects_only(seen: Seen, count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The `count` best boxes whatever they are, and their objectness."""
+    scores = seen.cells.objectness.sigmoid().numpy()
+    boxes = seen.cells.boxes.numpy()
+    kept = _nms(boxes, scores, np.zeros(len(boxes), np.int64))[:count]
+    return boxes[kept], scores[kept]
+
+
+def overlaps(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Share of each of `first` (N, 4) that lies in each of `second` (M, 4): (N, M)."""
+    low = np.maximum(first[:, None, :2], second[None, :, :2])
+    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
+    inside = np.clip(high - low, 0, None).prod(axis=2)
+    area = np.clip(first[:, 2:] - first[:, :2], 1e-6, None).prod(axis=1)
+    share: NDArray[np.float32] = inside / area[:, None]
+    return share
+
+
+def without_ignored(named: Named, scene: Scene) -> Named:
+    """Leave out boxes that lie in an ignored region and on no labelled object."""
+    if not len(scene.ignored) or not len(named.boxes):
+        return named
+    ignored = overlaps(named.boxes, scene.ignored).max(axis=1) >= 0.5
+    on_object = np.zeros(len(named.boxes), bool)
+    if len(scene.boxes):
+        on_object = iou_matrix(named.boxes, scene.boxes).max(axis=1) >= 0.5
+    keep = ~ignored | on_object
+    return Named(named.boxes[keep], named.scores[keep], named.labels[keep])

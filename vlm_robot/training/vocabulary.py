@@ -1,0 +1,73 @@
+"""What the objects of a data set are called: vocabulary.json."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from vlm_robot.types import InputError
+
+SPLITS = ("known", "unseen_instance", "unseen_kind")
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One mesh or drawing.
+
+    Attributes:
+        name: its id.
+        kind: what it is.
+        split: one of `SPLITS`.
+        train_phrases: true of it, and trained with.
+        heldout_phrases: true of it, and kept for evaluation.
+    """
+
+    name: str
+    kind: str
+    split: str
+    train_phrases: tuple[str, ...]
+    heldout_phrases: tuple[str, ...]
+
+    @property
+    def phrases(self) -> frozenset[str]:
+        """Every phrase that is true of it."""
+        return frozenset(self.train_phrases + self.heldout_phrases)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """All instances of a data set by id, and phrases that are true of none."""
+
+    instances: dict[str, Instance]
+    absent_phrases: tuple[str, ...]
+
+    def phrases(self, split: str, *, heldout: bool = False) -> tuple[str, ...]:
+        """Phrases of the instances of one split, sorted, without repeats."""
+        chosen = [i for i in self.instances.values() if i.split == split]
+        texts = (i.heldout_phrases if heldout else i.train_phrases for i in chosen)
+        return tuple(sorted({phrase for some in texts for phrase in some}))
+
+
+def read_vocabulary(file: Path) -> Vocabulary:
+    """Read vocabulary.json.
+
+    Raises:
+        InputError: it can't be read, or an instance lacks a field.
+    """
+    try:
+        content = json.loads(file.read_text())
+        instances = {name: _instance(name, row) for name, row in content["instances"].items()}
+        absent = tuple(content.get("absent_phrases", ()))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{file} is no vocabulary ({error!r}): render the data again") from error
+    return Vocabulary(instances, absent)
+
+
+def _instance(name: str, row: dict[str, str | list[str]]) -> Instance:
+    split = str(row["split"])
+    if split not in SPLITS:
+        raise ValueError(f"instance '{name}' has split '{split}', not one of {SPLITS}")
+    return Instance(
+        name, str(row["kind"]), split, tuple(row["train_phrases"]), tuple(row["heldout_phrases"])
+    )

@@ -111,9 +111,18 @@ def test_a_read_only_image_is_taken_without_a_warning():
     [
         pytest.param({"do_resize": False}, "do_resize False", id="no resize"),
         pytest.param({"resample": 0}, "resample 0", id="nearest neighbour"),
-        pytest.param({"do_center_crop": True}, "do_center_crop", id="crop"),
+        pytest.param(
+            {"do_center_crop": True, "crop_size": {"height": 700, "width": 768}},
+            "do_center_crop to 768x700",
+            id="crop",
+        ),
     ],
 )
 def test_a_processor_that_does_something_else_is_refused(setting, wrong):
     with pytest.raises(ModelError, match=wrong):
         read_preprocessor(OwlViTImageProcessorPil(**setting), "owlvit")
+
+
+def test_a_crop_to_the_whole_input_is_none():
+    processor = OwlViTImageProcessorPil(size=SIDE, crop_size=SIDE, do_center_crop=True)
+    assert read_preprocessor(processor, "owlvit").input_size(picture(60, 80)) == (96, 96)

@@ -295,6 +295,9 @@ class FakeSmallGpu:
     def __init__(self, family, most):
         self.family, self.most, self.batches = family, most, []
 
+    def encode(self, prompts):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
     def find(self, pixels, payload):
         if len(pixels) > self.most:
             raise torch.OutOfMemoryError("CUDA out of memory")
@@ -324,8 +327,10 @@ def test_no_memory_for_a_single_image_tells_the_mend(fresh):
     detector = fresh("owlvit")
     prompts = detector.encode(prompt_set(["chair"], threshold=0.0))
     detector._family = FakeSmallGpu(detector._family, most=0)
-    with pytest.raises(ModelError, match=r"more memory than cpu has for one image.*smaller model"):
+    with pytest.raises(ModelError, match=r"more memory than cpu has free .*smaller model"):
         detector.detect(pictures(2), prompts, EVERYTHING)
+    with pytest.raises(ModelError, match=r"more memory than cpu has free .*smaller model"):
+        detector.encode(prompt_set(["chair"], threshold=0.0))
 
 
 def test_numbers_that_overflow_are_told_and_not_published(fresh):
@@ -348,6 +353,7 @@ def test_warming_up_runs_the_whole_model(kind, fresh, runs):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_compiled_model_gives_the_same(kind, load, tiny_checkpoint):
     compiled = load_detector(str(tiny_checkpoint(kind)), device="cpu", compile=True)

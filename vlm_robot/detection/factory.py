@@ -9,7 +9,7 @@ from vlm_robot.detection.prompts import prompt_set
 from vlm_robot.models.checkpoint import Checkpoint, ModelError, find_checkpoint
 from vlm_robot.models.device import choose_device, choose_dtype
 
-COMPACT = "vlm-robot-compact"
+COMPACT = "vlm_robot_compact"
 TRANSFORMERS = ("owlvit", "owlv2", "grounding-dino", "mm-grounding-dino", "omdet-turbo")
 """`model_type` in config.json, of what can be loaded."""
 
@@ -39,7 +39,13 @@ def load_detector(
     if checkpoint.model_type == COMPACT:
         from vlm_robot.detection.compact.detector import load_compact
 
-        return load_compact(checkpoint.folder, device=str(place))
+        own_choice = dtype == "auto"
+        compact = load_compact(
+            checkpoint.folder, device=str(place), dtype=None if own_choice else kind
+        )
+        if compile:
+            compact.compile()
+        return compact
     if checkpoint.model_type in TRANSFORMERS:
         from vlm_robot.detection.transformers_backend.loading import load_transformers
 

@@ -60,6 +60,15 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     return torch.float16 if device.type == "mps" else torch.float32
 
 
+def out_of_memory(name: str, device: str, error: Exception) -> ModelError:
+    """What to say when a device is too small for model `name`; `error` is torch's."""
+    reason = next(iter(str(error).splitlines()), "")
+    return ModelError(
+        f"model '{name}' needs more memory than {device} has free ({reason}): use a smaller model,"
+        " dtype float16 or bfloat16, or free the GPU"
+    )
+
+
 def dtype_name(dtype: torch.dtype) -> str:
     """The name that `choose_dtype` takes: 'float32'."""
     return str(dtype).removeprefix("torch.")

@@ -16,7 +16,7 @@ from vlm_robot.detection.prompts import PromptSet
 from vlm_robot.detection.transformers_backend.family import Family, corners
 from vlm_robot.detection.transformers_backend.images import Preprocessor
 from vlm_robot.models.checkpoint import ModelError
-from vlm_robot.models.device import dtype_name
+from vlm_robot.models.device import dtype_name, out_of_memory
 from vlm_robot.types import Detections, Image
 
 _log = logging.getLogger(__name__)
@@ -51,8 +51,14 @@ class TransformersDetector:
 
         Raises:
             InputError: the model can't take one of them.
+            ModelError: the GPU's memory is too small.
         """
-        return EncodedPrompts(prompts, self._family.encode(prompts) if prompts.labels else None)
+        if not prompts.labels:
+            return EncodedPrompts(prompts, None)
+        try:
+            return EncodedPrompts(prompts, self._family.encode(prompts))
+        except torch.OutOfMemoryError as error:
+            raise out_of_memory(self.info.name, self.info.device, error) from error
 
     @torch.inference_mode()
     def detect(
@@ -90,11 +96,7 @@ class TransformersDetector:
                 continue
             except torch.OutOfMemoryError as error:
                 if len(batch) == 1:
-                    raise ModelError(
-                        f"{self.info.name} needs more memory than {self.info.device} has for one"
-                        f" image ({error}): use a smaller model, dtype float16 or bfloat16, or"
-                        " free the GPU"
-                    ) from error
+                    raise out_of_memory(self.info.name, self.info.device, error) from error
             # Outside of the handler, which holds on to the failed batch's tensors.
             self._halve(len(batch))
         return found
@@ -119,8 +121,8 @@ class TransformersDetector:
         table: NDArray[np.float32] = torch.cat([row.float() for row in rows], -1).cpu().numpy()
         if not np.isfinite(table).all():
             raise ModelError(
-                f"{self.info.name} gave numbers that aren't finite in {self.info.dtype}: its"
-                " numbers overflow; set dtype to bfloat16 or float32"
+                f"model '{self.info.name}' gave numbers that aren't finite in {self.info.dtype}:"
+                " they overflow; set dtype to bfloat16 or float32"
             )
         return list(table)
 

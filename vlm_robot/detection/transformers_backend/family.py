@@ -50,8 +50,8 @@ class Family(Protocol):
 
 def logit_thresholds(prompts: PromptSet, device: torch.device) -> Tensor:
     """(C,) thresholds of the prompts before the sigmoid: -inf for 0, inf for 1."""
-    thresholds = torch.tensor(prompts.thresholds, dtype=torch.float64, device=device)
-    return torch.logit(thresholds).to(torch.float32)
+    thresholds = torch.tensor(prompts.thresholds, dtype=torch.float64)
+    return torch.logit(thresholds).to(device, torch.float32)
 
 
 def best_label(logits: Tensor, thresholds: Tensor) -> tuple[Tensor, Tensor]:

@@ -101,10 +101,12 @@ def read_preprocessor(processor: Any, model_type: str) -> Preprocessor:
             f"image processor: do_resize {processor.do_resize}, resample {processor.resample}"
             " isn't supported: resize by resample 2 (bilinear) or 3 (bicubic)"
         )
-    if getattr(processor, "do_center_crop", False):
+    crop = processor.crop_size if getattr(processor, "do_center_crop", False) else None
+    if crop and any(crop.get(side) != size.get(side) for side in ("height", "width")):
         raise ModelError(
-            "image processor: do_center_crop isn't supported, since it would hide what is at the"
-            " edges: set it to false in preprocessor_config.json"
+            f"image processor: do_center_crop to {crop.get('width')}x{crop.get('height')} isn't"
+            " supported, since it would hide the edges: set it to false in"
+            " preprocessor_config.json"
         )
     scale = float(processor.rescale_factor) if processor.do_rescale else 1.0
     means = processor.image_mean if processor.do_normalize else (0.0, 0.0, 0.0)

@@ -15,6 +15,7 @@ from vlm_robot.detection.transformers_backend.images import Preprocessor, read_p
 from vlm_robot.detection.transformers_backend.omdet_turbo import OmDetTurbo
 from vlm_robot.detection.transformers_backend.owl import Owl
 from vlm_robot.models.checkpoint import Checkpoint, ModelError
+from vlm_robot.models.device import out_of_memory
 
 VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt")
 _SAFE = {"local_files_only": True, "trust_remote_code": False}
@@ -37,6 +38,8 @@ def load_transformers(
         raise ModelError(
             f"model '{checkpoint.name}' needs a package that isn't there: {_first_line(error)}"
         ) from error
+    except torch.OutOfMemoryError as error:
+        raise out_of_memory(checkpoint.name, str(device), error) from error
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ModelError(
             f"model '{checkpoint.name}' in {checkpoint.folder} can't be loaded:"

@@ -86,7 +86,8 @@ class AnswerOptions:
 
     Attributes:
         vocabulary: what is looked for where a question names no thing.
-        presence_score: the detector's score at which a box is as likely right as wrong.
+        presence_score: the detector's score at which a box is as likely right as wrong; None: the
+            threshold that the detector itself names.
         presence_slope: how fast that probability rises with the score's log-odds.
         floor_score: weaker boxes aren't looked at.
         recall: the share of visible things that the detector finds in a good image.
@@ -99,7 +100,7 @@ class AnswerOptions:
     """
 
     vocabulary: tuple[str, ...] = VOCABULARY
-    presence_score: float = 0.3
+    presence_score: float | None = None
     presence_slope: float = 1.0
     floor_score: float = 0.05
     recall: float = 0.85
@@ -114,7 +115,7 @@ class AnswerOptions:
 
     def __post_init__(self) -> None:
         for name in ("presence_score", "floor_score", "recall", "prior"):
-            if not 0.0 < getattr(self, name) < 1.0:
+            if not 0.0 < (0.5 if getattr(self, name) is None else getattr(self, name)) < 1.0:
                 raise InputError(f"{name} is {getattr(self, name)}: it must be between 0 and 1")
         if not 0.0 <= self.min_open_confidence <= 1.0:
             raise InputError(f"min_open_confidence is {self.min_open_confidence}: keep it in 0..1")

@@ -40,6 +40,7 @@ _HUES = (
     (345.0, "pink"),
 )
 """Upper ends of the sectors of HSV's hue, degrees; from the last one on it's red again."""
+_WHITE_LIGHT = 66.0
 _PRIOR = 0.02
 """Probability of each colour before looking, in parts of all pixels."""
 
@@ -47,8 +48,8 @@ _PRIOR = 0.02
 def colour_probabilities(frame: Frame, box: NDArray[np.float32]) -> NDArray[np.float64]:
     """How likely the thing in `box` has each of COLOURS.
 
-    The share of each colour among the object's pixels, sharpened (p² renormalised) since a thing is
-    called by the colour that most of it has.
+    The share of each colour among the object's pixels, the lit ones first, sharpened (p²
+    renormalised) since a thing is called by the colour that most of it has.
 
     Args:
         box: (4,) xyxy pixels of `frame.image`.
@@ -59,33 +60,47 @@ def colour_probabilities(frame: Frame, box: NDArray[np.float32]) -> NDArray[np.f
     crop, inside, surround = _crops(frame, box)
     if not inside.any():
         return np.full(len(COLOURS), 1.0 / len(COLOURS))
-    names = name_pixels(crop)
-    weights = inside * _not_like(names, surround, inside)
+    names = name_pixels(crop, gain=exposure_gain(frame.image))
+    lit = crop.max(axis=2) / max(float(crop[inside].max()), 1.0)
+    weights = inside * _not_like(names, surround, inside) * np.maximum(lit, 0.5)
     shares = np.bincount(names.ravel(), weights.ravel(), len(COLOURS)) / max(weights.sum(), 1e-9)
     likely = (shares + _PRIOR) ** 2
     return np.asarray(likely / likely.sum(), np.float64)
 
 
-def name_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Index into COLOURS of each pixel of an (H, W, 3) RGB image."""
-    floats = pixels.astype(np.float32) / 255.0
+def name_pixels(pixels: NDArray[np.uint8], *, gain: float = 1.0) -> NDArray[np.int64]:
+    """Index into COLOURS of each pixel of an (H, W, 3) RGB image.
+
+    Args:
+        gain: what the image's exposure lacks; see `exposure_gain`.
+    """
+    floats = np.minimum(pixels.astype(np.float32) * np.float32(gain / 255.0), 1.0)
     lab = cv2.cvtColor(floats, cv2.COLOR_RGB2LAB)
-    hue = cv2.cvtColor(floats, cv2.COLOR_RGB2HSV)[..., 0]
+    hue, saturation, value = np.moveaxis(cv2.cvtColor(floats, cv2.COLOR_RGB2HSV), 2, 0)
     light, chroma = lab[..., 0], np.hypot(lab[..., 1], lab[..., 2])
     names = np.full(light.shape, _INDEX["red"])
     for upper, name in reversed(_HUES):
         names[hue < upper] = _INDEX[name]
     pale = (light > 62) & (chroma < 60)
     names[(names == _INDEX["red"]) & pale] = _INDEX["pink"]
-    warm = (hue >= 12) & (hue < 50)
-    names[warm & ((light < 48) | ((light < 62) & (chroma < 45)))] = _INDEX["brown"]
+    # Brown is dark or dull orange; deep shadow on orange stays fully saturated.
+    dull = ((saturation < 0.8) & (light < 62)) | ((saturation < 0.89) & (light < 48))
+    names[(hue >= 12) & (hue < 50) & (dull | (value < 0.25))] = _INDEX["brown"]
     names[(names == _INDEX["red"]) & (light < 40) & (chroma < 26)] = _INDEX["brown"]
-    # Shadows keep hue but lose chroma; what is near black or white has no hue that we see.
-    grey = chroma < np.where(light < 25, 7.0, _GREY_CHROMA)
+    grey = chroma < np.where(light < 25, 8.0, _GREY_CHROMA)
     names[grey] = _INDEX["grey"]
-    names[(grey & (light < 27)) | (light < 10)] = _INDEX["black"]
-    names[(grey & (light > 80)) | (light > 96)] = _INDEX["white"]
+    names[(grey & (light < 27)) | (light < 3)] = _INDEX["black"]
+    names[(grey & (light > _WHITE_LIGHT)) | (light > 96)] = _INDEX["white"]
     return names
+
+
+def exposure_gain(image: NDArray[np.uint8]) -> float:
+    """Factor that lifts the brightest 2 % of the image near white, 1 to 1.8.
+
+    Names of colours go by what a thing reflects, and people see that against the brightest in view.
+    """
+    bright = float(np.percentile(image[::4, ::4].max(axis=2), 98))
+    return float(np.clip(240.0 / max(bright, 1.0), 1.0, 1.8))
 
 
 def _crops(
@@ -114,19 +129,26 @@ def _crops(
         depth = cv2.resize(
             frame.depth[top:bottom, left:right], size, interpolation=cv2.INTER_NEAREST
         )
-        inside = _at_object_depth(depth, inside, in_box)
+        focal = frame.intrinsics.matrix[0, 0] if frame.intrinsics is not None else width
+        side = min(x2 - x1, y2 - y1) / float(focal)
+        inside = _at_object_depth(depth, inside, in_box, side)
     return np.asarray(crop, np.uint8), inside, ~in_box
 
 
 def _at_object_depth(
-    depth: NDArray[np.float32], inside: NDArray[np.bool_], in_box: NDArray[np.bool_]
+    depth: NDArray[np.float32], inside: NDArray[np.bool_], in_box: NDArray[np.bool_], side: float
 ) -> NDArray[np.bool_]:
-    """Pixels of the box that are as far away as the nearer part of its middle."""
+    """Pixels of the box that are no farther behind its nearer part than half its width.
+
+    Args:
+        side: the box's shorter side as an angle: its metres at a distance of 1 m.
+    """
     measured = inside & np.isfinite(depth) & (depth > 0)
     if measured.sum() < 4:
         return inside
-    near = float(np.percentile(depth[measured], 25))
-    same = in_box & np.isfinite(depth) & (np.abs(depth - near) < 0.06 * near + 0.03)
+    near = float(np.percentile(depth[measured], 15))
+    reach = near * max(0.05, 0.4 * side) + 0.03
+    same = in_box & np.isfinite(depth) & (np.abs(depth - near) < reach)
     enough: NDArray[np.bool_] = same if same.sum() >= 0.15 * inside.sum() else inside
     return enough
 

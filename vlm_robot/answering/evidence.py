@@ -151,7 +151,11 @@ class EvidenceAnswerer:
         else:
             encoded = self._encode(phrases)
             (found,) = self._detector.detect([frame.image], encoded, self._options.detection)
-        return Scene(frame, found, self._options, self._understanding.serves)
+        even = self._options.presence_score or self._detector.info.threshold
+        serves = self._understanding.serves
+        return Scene(
+            frame, found, self._options, serves, presence_score=float(np.clip(even, 0.01, 0.99))
+        )
 
     def _encode(self, phrases: tuple[str, ...]) -> EncodedPrompts:
         if phrases not in self._encoded:

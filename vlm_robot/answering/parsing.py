@@ -74,6 +74,12 @@ _BOUNDS = {
     "fewer than": "<",
     "less than": "<",
 }
+_PAIR_LIST = (
+    "jeans trousers pants shorts scissors spectacles sunglasses goggles headphones earphones"
+    " stairs clothes binoculars pliers tongs blinds lens gas canvas"
+)
+_PAIRS = frozenset(_PAIR_LIST.split())
+"""Words in -s that have no singular, or are one."""
 _COLOURS = {"gray": "grey", "violet": "purple"}
 
 
@@ -128,9 +134,12 @@ def _inflections() -> inflect.engine:
 
 @cache
 def singular(noun: str) -> str:
-    """`noun` in the singular; unchanged where it is one."""
+    """`noun` in the singular; unchanged where it is one, or has none ('scissors')."""
+    if " of " in noun:
+        head, _, rest = noun.partition(" of ")
+        return f"{singular(head)} of {rest}"
     *first, last = noun.split()
-    if re.search(r"(?:[suia]s|ens|thes)$", last):  # glass, bus, gas, lens, clothes
+    if last in _PAIRS or re.search(r"(?:ss|us)$", last):  # glass, bus
         return noun
     one = _inflections().singular_noun(last)
     return " ".join([*first, one or last])
@@ -139,7 +148,10 @@ def singular(noun: str) -> str:
 @cache
 def plural(noun: str) -> str:
     """`noun` in the plural."""
-    if singular(noun) != noun or (noun.endswith("s") and not noun.endswith("ss")):
+    if " of " in noun:
+        head, _, rest = noun.partition(" of ")
+        return f"{plural(head)} of {rest}"
+    if singular(noun) != noun or noun.split()[-1] in _PAIRS:
         return noun
     return str(_inflections().plural_noun(noun))
 
@@ -233,7 +245,7 @@ class _Reader(Transformer):  # type: ignore[type-arg, unused-ignore]
     # Things
 
     def purpose(self, children: list[Any]) -> str:
-        skip = ("THAT", "PERSON", "CAN", "FOR")
+        skip = ("THAT", "PERSON_CAN", "FOR")
         return " ".join(str(c) for c in children if c.type not in skip).removeprefix("to ")
 
     def noun(self, children: list[Any]) -> Noun:
@@ -248,7 +260,7 @@ class _Reader(Transformer):  # type: ignore[type-arg, unused-ignore]
             elif isinstance(child, (IsColour, Related)):
                 conditions.append(child)
         qualities = [_quality(c) for c in _of(Token, children) if c.type == "SUPERLATIVE"]
-        words = [str(c) for c in _of(Token, children) if c.type in ("WORD", "OF")]
+        words = [str(c) for c in _of(Token, children) if c.type in ("WORD", "OF", "COLOUR_NOUN")]
         purposes = [c for c in children if type(c) is str]
         head = singular(" ".join(words)) if words else ""
         return _lift_purpose(head, conditions, qualities, "".join(purposes[:1]))

@@ -125,7 +125,9 @@ class Reasoner:
         said = " and ".join(w.said(p) for p in query.predicates)
         text = f"the {w.named(query.noun)} is {'' if yes else 'not '}{said}"
         if not yes and isinstance(query.predicates[0], q.IsColour):
-            text += f" but {self._colour_word(found)}" if len(found.seen()) == 1 else ""
+            colour = self._colour_word(found)
+            plain = len(found.seen()) == 1 and colour != query.predicates[0].colour
+            text += f" but {colour}" if plain else ""
         return Finding(text, found.best, max(likely, 1 - likely), _once(evidence), yes=yes)
 
     @_find.register
@@ -273,6 +275,9 @@ class Reasoner:
         if found.unseen:
             raise CannotTellError(Rule.PREMISE_UNSEEN, f"I see no {found.unseen[0]}.")
         seen = found.seen()
+        inside = [c for c in query.noun.conditions if _is_inside(c)]
+        if not len(seen) and inside:
+            raise CannotTellError(Rule.OUT_OF_REACH, "I can't see what is inside.")
         if not len(seen):
             text = f"I see no {w.named(query.noun)} that I know by name"
             return Finding(text, 1 - max(found.best, self._missed()), 1.0, ())
@@ -450,6 +455,10 @@ class Reasoner:
 
 def _once(evidence: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(evidence))
+
+
+def _is_inside(condition: Predicate) -> bool:
+    return isinstance(condition, Related) and condition.kind is q.RelationKind.IN
 
 
 def _comparative(quality: Quality) -> str:

@@ -108,14 +108,20 @@ class Scene:
         detections: Detections,
         options: AnswerOptions,
         serves: Callable[[str], tuple[str, ...]],
+        *,
+        presence_score: float,
     ) -> None:
+        """Args:
+        serves: labels of the vocabulary that serve a purpose.
+        presence_score: the score at which a box is as likely right as wrong.
+        """
         self.frame = frame
         self.detections = detections
         self.options = options
         self._serves = serves
         self._colours: dict[int, Floats] = {}
         scores = np.clip(detections.scores.astype(np.float64), 1e-4, 1 - 1e-4)
-        even = np.log(options.presence_score / (1 - options.presence_score))
+        even = np.log(presence_score / (1 - presence_score))
         self.present = logistic(options.presence_slope * (np.log(scores / (1 - scores)) - even))
 
     @cached_property

@@ -301,12 +301,12 @@ def _is_slip(word: str, meant: str, *, shortest: int) -> bool:
     """One slip of the fingers apart: letters swapped, or one too many, too few or wrong.
 
     In short words the last three more often make another word ('bug' and 'mug', 'hair' and
-    'chair'): under `shortest` letters, one more for a wrong letter, only swaps are mended.
+    'chair'): under `shortest` letters, or six for a wrong letter, only swaps are mended.
     """
     if word == meant or abs(len(word) - len(meant)) > 1 or OSA.distance(word, meant) != 1:
         return False
     if sorted(word) == sorted(meant):
         return True
     if len(word) == len(meant):
-        return len(word) > shortest
+        return len(word) >= 6
     return min(len(word), len(meant)) >= shortest and word not in (meant + "s", meant + "d")

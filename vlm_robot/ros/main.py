@@ -7,31 +7,32 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NoReturn
 
-import rclpy
-from rclpy.executors import MultiThreadedExecutor
-from rclpy.lifecycle import TransitionCallbackReturn
-from rclpy.signals import SignalHandlerOptions
-
-from vlm_robot.ros.node import PerceptionNode
-from vlm_robot.types import InputError
+if TYPE_CHECKING:
+    from vlm_robot.ros.node import PerceptionNode
 
 SPIN_SECONDS = 0.2
-SPARE_THREADS = 8
-"""Executor threads beyond those that may wait for requests, so that topics never wait."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the node until SIGINT or SIGTERM.
+    """Run the node until SIGINT or SIGTERM, then end the process.
 
-    Returns:
-        0 after a signal; 1 when a parameter is wrong, or autostart could not configure.
+    Its exit code is 0 after a signal, and 1 when a parameter is wrong or autostart could not
+    configure.
     """
-    logging.basicConfig(level=logging.WARNING, format="[%(levelname)s] %(name)s: %(message)s")
+    # The imports below take seconds; until they are done a signal just ends the process.
+    _on_signal(lambda: os._exit(0))
+    import rclpy
+    from rclpy.signals import SignalHandlerOptions
+
+    from vlm_robot.ros.node import PerceptionNode
+    from vlm_robot.types import InputError
+
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    _on_signal(stop.set)
+    logging.basicConfig(level=logging.WARNING, format="[%(levelname)s] %(name)s: %(message)s")
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = PerceptionNode()
@@ -42,38 +43,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _run(node, stop)
 
 
-def make_executor(node: PerceptionNode) -> MultiThreadedExecutor:
-    """An executor of the node, with a thread for each request that may wait and some to spare."""
-    executor = MultiThreadedExecutor(num_threads=node.settings.request_queue + SPARE_THREADS)
-    executor.add_node(node)
-    return executor
+def _on_signal(action: Callable[[], object]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: action())
 
 
-def _run(node: PerceptionNode, stop: threading.Event) -> int:
-    executor = make_executor(node)
+def _run(node: PerceptionNode, stop: threading.Event) -> NoReturn:
+    """Serve until `stop` is set, then end the process."""
+    executor = node.make_executor()
     failed = threading.Event()
     if node.settings.autostart:
-        threading.Thread(
-            target=_autostart, args=(node, stop, failed), name="autostart", daemon=True
-        ).start()
+        threading.Thread(target=_autostart, args=(node, stop, failed), daemon=True).start()
     while not stop.is_set():
         executor.spin_once(timeout_sec=SPIN_SECONDS)
-    ended = node.close()
-    code = int(failed.is_set())
-    if not ended:
-        # A model call can't be interrupted, and python would wait for its thread.
-        sys.stdout.flush()
-        os._exit(code)
-    executor.shutdown(timeout_sec=0.5)
-    node.destroy_node()
-    rclpy.shutdown()
-    return code
+    node.close()
+    node.context.try_shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # A model call can't be interrupted, and python would wait for its thread, then for torch's.
+    os._exit(int(failed.is_set()))
 
 
 def _autostart(node: PerceptionNode, stop: threading.Event, failed: threading.Event) -> None:
-    if node.trigger_configure() == TransitionCallbackReturn.SUCCESS:
-        node.trigger_activate()
-    else:
+    if not node.start():
         failed.set()
         stop.set()
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.executors import MultiThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 
@@ -24,6 +25,8 @@ from vlm_robot.settings import Settings
 from vlm_robot.types import InputError
 
 POLL_SECONDS = 1.0
+SPARE_THREADS = 8
+"""Executor threads beyond those that may wait for requests, so that topics never wait."""
 
 
 class PerceptionNode(LifecycleNode):
@@ -61,6 +64,17 @@ class PerceptionNode(LifecycleNode):
     def settings(self) -> Settings:
         """The settings now."""
         return self._setting_parameters.settings
+
+    def make_executor(self) -> MultiThreadedExecutor:
+        """An executor of this node: a thread for each request that may wait, some to spare."""
+        executor = MultiThreadedExecutor(num_threads=self.settings.request_queue + SPARE_THREADS)
+        executor.add_node(self)
+        return executor
+
+    def start(self) -> bool:
+        """Configure and activate, as a lifecycle manager would. Returns whether both went well."""
+        success = TransitionCallbackReturn.SUCCESS
+        return bool(self.trigger_configure() == success and self.trigger_activate() == success)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load and warm up the models."""

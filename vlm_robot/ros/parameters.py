@@ -13,7 +13,11 @@ from rcl_interfaces.msg import (
     ParameterDescriptor,
     SetParametersResult,
 )
-from rclpy.exceptions import ParameterUninitializedException
+from rclpy.exceptions import (
+    InvalidParameterTypeException,
+    InvalidParameterValueException,
+    ParameterUninitializedException,
+)
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
@@ -84,7 +88,18 @@ def _value(parameter: Parameter) -> Any:
 
 
 def _declared(node: Node) -> Settings:
-    """Declare every setting and each camera's topics; the values that the user gave win."""
+    """Declare every setting and each camera's topics; the values that the user gave win.
+
+    Raises:
+        InputError: a value is wrong.
+    """
+    try:
+        return Settings.from_mapping(_given(node))
+    except (InvalidParameterValueException, InvalidParameterTypeException) as error:
+        raise InputError(str(error)) from error
+
+
+def _given(node: Node) -> dict[str, Any]:
     defaults = {info.name: info.default for info in setting_infos()}
     values = {info.name: _declare(node, info) for info in setting_infos()}
     given = {name: value for name, value in values.items() if value != defaults[name]}
@@ -95,7 +110,7 @@ def _declared(node: Node) -> Settings:
             descriptor = ParameterDescriptor(description=text)
             if value := node.declare_parameter(name, "", descriptor).value:
                 given[name] = value
-    return Settings.from_mapping(given)
+    return given
 
 
 def _declare(node: Node, info: SettingInfo) -> Any:

@@ -1,0 +1,204 @@
+"""The node's life: configure, activate, deactivate, cleanup; and the process around it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+pytest.importorskip("rclpy", reason="needs rclpy: run by `make test`")
+from graph import TIMEOUT, wait_until
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import Image
+
+from vlm_robot.perception import Perception
+
+TOPIC = "/camera/image_raw"
+
+
+def change(graph, transition):
+    request = ChangeState.Request(transition=Transition(id=transition))
+    return graph.call(ChangeState, "/vlm_robot/change_state", request).success
+
+
+def test_a_lifecycle_manager_takes_it_through_its_states(make_graph):
+    graph = make_graph()
+    assert change(graph, Transition.TRANSITION_CONFIGURE)
+    results = graph.detections()
+    assert change(graph, Transition.TRANSITION_ACTIVATE)
+    publisher = graph.publisher(Image, TOPIC)
+    graph.send_until(publisher, graph.image, results)
+    assert change(graph, Transition.TRANSITION_DEACTIVATE)
+    wait_until(lambda: not publisher.get_subscription_count(), "end of the subscription")
+    assert change(graph, Transition.TRANSITION_ACTIVATE)
+    wait_until(publisher.get_subscription_count, "subscription")
+    graph.send_until(publisher, graph.image, results, len(results) + 1)
+    assert change(graph, Transition.TRANSITION_DEACTIVATE)
+    assert change(graph, Transition.TRANSITION_CLEANUP)
+    assert graph.node._pipeline is None
+
+
+def test_cleanup_ends_the_inference_thread(make_graph):
+    graph = make_graph().start()
+    thread = graph.node._pipeline.inference
+    graph.node.trigger_deactivate()
+    graph.node.trigger_cleanup()
+    assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("model", "text"),
+    [
+        pytest.param("/no/such/folder", "/no/such/folder", id="folder"),
+        pytest.param("someone/some-model", "hf download someone/some-model", id="hub id"),
+    ],
+)
+def test_a_model_that_cannot_be_loaded_fails_configure_with_the_mend(
+    make_graph, capfd, model, text
+):
+    graph = make_graph({"detector": model})
+    assert graph.node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert text in capfd.readouterr().err
+
+
+def test_after_a_failed_configure_another_model_can_be_set(make_graph, tiny_checkpoint):
+    graph = make_graph({"detector": "/no/such/folder"})
+    graph.node.trigger_configure()
+    folder = str(tiny_checkpoint("owlv2"))
+    assert graph.node.set_parameters([Parameter("detector", value=folder)])[0].successful
+    assert graph.node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+
+
+def test_deactivate_in_the_middle_of_inference_publishes_nothing_more(make_graph):
+    entered, go = threading.Event(), threading.Event()
+
+    def load(settings):
+        perception = Perception.load(settings)
+        detect = perception.detector.detect
+
+        def slow(*arguments):
+            entered.set()
+            go.wait(TIMEOUT)
+            return detect(*arguments)
+
+        perception.warm_up = lambda: 0.0
+        perception.detector.detect = slow
+        return perception
+
+    graph = make_graph(load=load).start()
+    results = graph.detections()
+    publisher = graph.publisher(Image, TOPIC)
+    publisher.publish(graph.image())
+    assert entered.wait(TIMEOUT)
+    graph.node.trigger_deactivate()
+    go.set()
+    counts = graph.node._pipeline.scheduler.counts
+    wait_until(lambda: counts()["camera"].dropped, "the dropped frame")
+    assert not results
+    graph.node.trigger_activate()
+    wait_until(publisher.get_subscription_count, "subscription")
+    graph.send_until(publisher, graph.image, results)
+
+
+def test_a_setting_that_needs_a_new_configure_is_refused_with_that_mend(make_graph):
+    graph = make_graph().start()
+    result = graph.node.set_parameters([Parameter("device", value="cpu")])[0]
+    assert not result.successful
+    assert "deactivate and clean up first" in result.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param("threshold", float("nan"), id="nan"),
+        pytest.param("threshold", -0.5, id="negative"),
+        pytest.param("prompts", [""], id="empty prompt"),
+        pytest.param("prompts", ["x" * 10_000], id="10 kB prompt"),
+        pytest.param("prompt_thresholds", [0.1], id="too few thresholds"),
+        pytest.param("max_rate", -1.0, id="negative rate"),
+    ],
+)
+def test_a_wrong_parameter_is_refused_and_the_old_one_stays(make_graph, name, value):
+    graph = make_graph()
+    old = graph.node.settings
+    result = graph.node.set_parameters([Parameter(name, value=value)])[0]
+    assert not result.successful
+    assert result.reason
+    assert graph.node.settings == old
+
+
+class Process:
+    """The node as a user starts it; what it says goes to `lines`."""
+
+    def __init__(self, *parameters):
+        command = [sys.executable, "-m", "vlm_robot.ros.main", "--ros-args"]
+        for parameter in parameters:
+            command += ["-p", parameter]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ
+        )
+        self.lines = []
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.append(line)
+
+    @property
+    def text(self):
+        return "".join(self.lines)
+
+    def end(self):
+        code = self.process.wait(TIMEOUT)
+        self.reader.join(TIMEOUT)
+        return code
+
+
+@pytest.fixture
+def run_node():
+    started = []
+
+    def run(*parameters):
+        started.append(Process(*parameters))
+        return started[-1]
+
+    yield run
+    for node in started:
+        node.process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_process_with_0_within_2_s_and_no_traceback(
+    run_node, tiny_checkpoint, number
+):
+    node = run_node(f"detector:={tiny_checkpoint('owlv2')}")
+    wait_until(lambda: "has no publisher" in node.text, "start")
+    start = time.monotonic()
+    node.process.send_signal(number)
+    assert node.end() == 0
+    assert time.monotonic() - start < 2.0
+    assert "Traceback" not in node.text
+
+
+@pytest.mark.parametrize(
+    ("parameter", "text"),
+    [
+        pytest.param("detector:=/no/model", "configure failed", id="model"),
+        pytest.param("threshold:=7.0", "threshold", id="threshold"),
+        pytest.param("cameras:=['a b']", "camera name 'a b'", id="camera name"),
+    ],
+)
+def test_a_wrong_start_ends_with_1_and_one_clear_line(run_node, parameter, text):
+    node = run_node(parameter)
+    assert node.end() == 1
+    assert text in node.text
+    assert "Traceback" not in node.text

@@ -48,6 +48,7 @@ class Perception:
     Attributes:
         transforms: frames that 3D results and landmarks are placed by; whoever owns the
             transforms feeds it.
+        transform_patience: seconds to wait for the transform of a frame's stamp.
         missing_3d: how often a detection had no place, by reason.
     """
 
@@ -62,6 +63,7 @@ class Perception:
         self.settings = settings
         self.detector = detector
         self.transforms = FrameTree(memory=settings.tf_buffer)
+        self.transform_patience = 0.0
         self.missing_3d: Counter[str] = Counter()
         self._answerer = answerer
         self._evaluator = evaluator
@@ -269,7 +271,9 @@ class Perception:
         if not target or target == frame.frame_id or not boxes.valid.any():
             return boxes
         try:
-            matrix = self.transforms.lookup(target, frame.frame_id, frame.stamp)
+            matrix = self.transforms.lookup(
+                target, frame.frame_id, frame.stamp, patience=self.transform_patience
+            )
         except FrameTreeError as error:
             nowhere = np.full_like(boxes.centers, np.nan)
             return replace(

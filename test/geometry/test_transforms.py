@@ -241,3 +241,21 @@ def test_a_box_without_a_place_stays_without():
     moved = transform_boxes(boxes, np.eye(4), "map")
     assert moved.reasons == ("no depth",)
     assert not moved.valid.any()
+
+
+def test_a_lookup_waits_for_the_transform_of_its_stamp():
+    tree = FrameTree()
+    tree.add_dynamic(1_000_000_000, "map", "base", (0, 0, 0), (0, 0, 0, 1))
+    sample = (1_100_000_000, "map", "base", (1, 0, 0), (0, 0, 0, 1))
+    late = threading.Timer(0.01, tree.add_dynamic, sample)
+    late.start()
+    matrix = tree.lookup("map", "base", 1_050_000_000, patience=60.0)
+    late.join()
+    assert matrix[0, 3] == pytest.approx(0.5)
+
+
+def test_a_lookup_does_not_wait_for_a_stamp_far_ahead():
+    tree = FrameTree()
+    tree.add_dynamic(1_000_000_000, "map", "base", (0, 0, 0), (0, 0, 0, 1))
+    with pytest.raises(FrameTreeError, match="after its newest"):
+        tree.lookup("map", "base", 9_000_000_000, patience=60.0)

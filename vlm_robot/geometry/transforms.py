@@ -10,7 +10,8 @@ a time, hundreds of times a second, so the samples are kept here.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from threading import Lock
+from threading import Condition
+from time import monotonic
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,10 @@ from pytransform3d.transformations import invert_transform, transform_from_pq
 from vlm_robot.types import Boxes3D
 
 Matrix = NDArray[np.float64]
+
+
+WORTH_WAITING = 0.2
+"""Seconds that a stamp may be ahead of the newest sample for the next one to be waited for."""
 
 
 class FrameTreeError(LookupError):
@@ -113,7 +118,7 @@ class FrameTree:
     def __init__(self, *, memory: float = 10.0) -> None:
         self._horizon = int(memory * 1e9)
         self._edges: dict[str, _Edge] = {}
-        self._lock = Lock()
+        self._changed = Condition()
 
     def add_static(self, parent: str, child: str, xyz: Any, xyzw: Any) -> None:
         """Set a transform that holds at every stamp; arguments as for `add_dynamic`."""
@@ -137,12 +142,13 @@ class FrameTree:
     ) -> None:
         parent, child = parent.lstrip("/"), child.lstrip("/")
         sample = _Sample(stamp, _place(parent, child, xyz, xyzw))
-        with self._lock:
+        with self._changed:
             edge = self._edges.get(child)
             if edge is None or edge.parent != parent or edge.static != static:
                 self._check_tree(parent, child)
                 edge = self._edges[child] = _Edge(child, parent, static=static)
             edge.add(sample, self._horizon)
+            self._changed.notify_all()
 
     def _check_tree(self, parent: str, child: str) -> None:
         if child in self._chain(parent):
@@ -152,17 +158,21 @@ class FrameTree:
 
     def clear(self) -> None:
         """Forget everything."""
-        with self._lock:
+        with self._changed:
             self._edges.clear()
 
     @property
     def frames(self) -> list[str]:
         """Names of all frames."""
-        with self._lock:
+        with self._changed:
             return sorted({*self._edges, *(edge.parent for edge in self._edges.values())})
 
-    def lookup(self, target: str, source: str, stamp: int) -> Matrix:
+    def lookup(self, target: str, source: str, stamp: int, *, patience: float = 0.0) -> Matrix:
         """The transform of points in `source` to points in `target` at `stamp` (ns), (4, 4).
+
+        Args:
+            patience: seconds to wait where `stamp` is a little after the newest sample: in a
+                running graph an image often comes before the transform of its stamp.
 
         Raises:
             FrameTreeError: a frame is missing, the frames aren't connected, or `stamp` is outside
@@ -171,12 +181,23 @@ class FrameTree:
         target, source = target.lstrip("/"), source.lstrip("/")
         if target == source:
             return np.eye(4)
-        with self._lock:
-            up, down = self._chain(source), self._chain(target)
-            self._check_connected(target, source, up, down)
-            common = next(frame for frame in up if frame in down)
-            source_to_common = self._climb(up[: up.index(common)], stamp)
-            target_to_common = self._climb(down[: down.index(common)], stamp)
+        end = monotonic() + patience
+        with self._changed:
+            while True:
+                try:
+                    return self._known(target, source, stamp)
+                except FrameTreeError as error:
+                    left = end - monotonic()
+                    if left <= 0 or not 0 < error.seconds_ahead <= WORTH_WAITING:
+                        raise
+                    self._changed.wait(left)
+
+    def _known(self, target: str, source: str, stamp: int) -> Matrix:
+        up, down = self._chain(source), self._chain(target)
+        self._check_connected(target, source, up, down)
+        common = next(frame for frame in up if frame in down)
+        source_to_common = self._climb(up[: up.index(common)], stamp)
+        target_to_common = self._climb(down[: down.index(common)], stamp)
         return np.asarray(invert_transform(target_to_common) @ source_to_common)
 
     def _chain(self, frame: str) -> list[str]:

@@ -17,6 +17,8 @@ from vlm_robot.scheduler import Scheduler
 from vlm_robot.settings import Settings
 from vlm_robot.types import Frame, Observation
 
+TRANSFORM_PATIENCE = 0.1
+"""Seconds: /tf comes at 10 Hz or more, but often just after the image of its stamp."""
 JOIN_SECONDS = 1.0
 """A model call can't be interrupted: at the end it is waited for this long, no longer."""
 
@@ -40,6 +42,7 @@ class Pipeline:
         self, node: LifecycleNode, settings: Settings, perception: Perception, log: SlowLog
     ) -> None:
         self.perception = perception
+        perception.transform_patience = TRANSFORM_PATIENCE
         self.active = False
         self.lost: Counter[str] = Counter()
         self._settings = settings

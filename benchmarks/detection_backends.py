@@ -1,8 +1,9 @@
 """What the transformers backend costs over the bare model: ratios, all measured in one run.
 
 A random OWL-ViT of the size of google/owlvit-base-patch32 is made on the fly, since ratios
-don't depend on what the weights say. Each pair is measured in turn, frame by frame, so that
-other load on the machine falls on both.
+don't depend on what the weights say. Tasks are measured in turn, frame by frame. On a CPU the
+clock is this process's CPU time, which other load on the machine hardly changes; on a GPU it's
+the wall's.
 
     python benchmarks/detection_backends.py --json out.json
 """
@@ -55,14 +56,16 @@ def save_base_size(folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def in_turn(runs: int, **tasks: Callable[[], object]) -> dict[str, float]:
+def in_turn(
+    runs: int, clock: Callable[[], float], tasks: dict[str, Callable[[], object]]
+) -> dict[str, float]:
     """Median seconds of each task, measured one after the other, `runs` times."""
     seconds: dict[str, list[float]] = {name: [] for name in tasks}
     for _ in range(runs):
         for name, task in tasks.items():
-            start = time.perf_counter()
+            start = clock()
             task()
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(clock() - start)
     return {name: median(values) for name, values in seconds.items()}
 
 
@@ -95,15 +98,16 @@ def measure(folder: Path, runs: int, device: str) -> tuple[dict[str, float], dic
         "detect_20": lambda: detector.detect([frame], twenty, options),
         "detect_100": lambda: detector.detect([frame], hundred, options),
     }
-    in_turn(1, **tasks)  # to warm up
-    seconds = in_turn(runs, **tasks)
+    clock = time.process_time if device == "cpu" else time.perf_counter
+    in_turn(1, clock, tasks)  # to warm up
+    seconds = in_turn(runs, clock, tasks)
     own = pipeline("zero-shot-object-detection", model=str(folder), device=device)
     picture = Image.fromarray(frame)
-    seconds |= in_turn(
-        1,
-        pipeline_20=lambda: own(picture, candidate_labels=phrases[:20], threshold=threshold),
-        beside_it_detect_20=lambda: detector.detect([frame], twenty, options),
-    )
+    beside = {
+        "pipeline_20": lambda: own(picture, candidate_labels=phrases[:20], threshold=threshold),
+        "beside_it_detect_20": lambda: detector.detect([frame], twenty, options),
+    }
+    seconds |= in_turn(1, clock, beside)
     return {
         "100 prompts / 1 prompt": seconds["detect_100"] / seconds["detect_1"],
         "detect / bare model": seconds["detect_20"] / seconds["bare_model"],

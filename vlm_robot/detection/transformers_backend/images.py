@@ -1,8 +1,8 @@
 """Images to a model's input, in torch on the model's device.
 
-The checkpoint's own image processor says what is to be done; doing it here takes some
-5 ms for a VGA image on one core, where transformers' processors without torchvision take
-40 to 280 ms, and gives the same boxes whether torchvision is installed or not.
+The checkpoint's own image processor says what is to be done. Doing it here takes 4 to 14 ms
+of a core for a VGA image, where transformers' processors without torchvision take 19 to 127
+(OWLv2's the most), and gives the same boxes whether torchvision is installed or not.
 """
 
 from __future__ import annotations

@@ -32,6 +32,12 @@ DEFAULT_WISHES = (
 """What paths are ranked by where a goal asks for nothing; the evaluation says so."""
 
 
+STANDS_IN = {"avoid": 1, "near": -1}
+"""Relations for which room to all obstacles stands in where the landmark wasn't seen."""
+UNSURE = 0.5
+"""Certainty of what paths are ranked by where a goal asks for nothing."""
+
+
 class Scene(NamedTuple):
     """The sound candidates, measured.
 
@@ -131,7 +137,7 @@ def terms_of(
     if nothing and not read.limits:
         wishes = DEFAULT_WISHES
         notes.append(f"Ranked by length, room and turns, as {NO_WISH}.")
-    terms, asked, got = [], 0.0, 0.0
+    terms, asked, got, stands_in = [], 0.0, 0.0, 0.0
     for wish in wishes:
         asked += wish.weight
         values = scene.measured.values.get(wish.name)
@@ -144,19 +150,30 @@ def terms_of(
         asked += mark.weight
         if not mark.seen:
             notes.append(_unseen(mark, scene))
+            stands_in += STANDS_IN.get(mark.relation, 0) * mark.weight / 2
             continue
         got += mark.weight * max(thing.score for thing in scene.seen[key(mark.phrase)])
         if mark.relation != "never_cross":
             terms.append(_relation_term(mark, scene.related(mark)))
+    terms += _stand_ins(scene, stands_in, {wish.name for wish in wishes}, usable)
     typical = asked / max(len(wishes) + len(read.landmarks), 1) or 1.0
     asked += typical * (
         len(read.not_understood) + sum(scene.limited(x) is None for x in read.limits)
     )
-    return (
-        terms,
-        (got / asked if asked > 0 else 1.0) * (0.5 if wishes is DEFAULT_WISHES else 1),
-        notes,
-    )
+    certainty = read.certainty * (UNSURE if wishes is DEFAULT_WISHES else 1.0)
+    return terms, (got / asked if asked > 0 else 1.0) * certainty, notes
+
+
+def _stand_ins(
+    scene: Scene, weight: float, wished: set[str], usable: NDArray[np.bool_]
+) -> list[Term]:
+    """Room to obstacles, at half the weight, for things to keep from that weren't seen."""
+    direction = 1 if weight > 0 else -1
+    return [
+        _descriptor_term(Wish(name, direction, abs(weight), "unseen landmark"), values, usable)
+        for name in ("min_clearance", "mean_clearance")
+        if weight and name not in wished and (values := scene.measured.values.get(name)) is not None
+    ]
 
 
 def _descriptor_term(wish: Wish, values: Floats, usable: NDArray[np.bool_]) -> Term:

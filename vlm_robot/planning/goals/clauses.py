@@ -82,8 +82,15 @@ def split(goal: str) -> list[str]:
     """Cut a goal into clauses, in its order."""
     parts: list[str] = []
     for sentence in _MARKS.split(goal):
-        parts.extend(part.strip(" ,:\"'()") for part in _TURNS.split(sentence))
+        parts.extend(piece for part in _TURNS.split(sentence) for piece in _one_denial(part))
+    parts = [part.strip(" ,:\"'()") for part in parts]
     return [part for part in parts if re.search(r"\w", part)]
+
+
+def _one_denial(part: str) -> list[str]:
+    """Cut at 'and' and 'or' where a clause denies twice: each denial holds for its own part."""
+    twice = len(_DENIAL.findall(part)) > 1
+    return re.split(r"\s+(?:and|or|nor)\s+", part) if twice else [part]
 
 
 def clause(text: str) -> Clause:

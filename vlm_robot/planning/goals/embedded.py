@@ -19,6 +19,10 @@ from vlm_robot.types import HardLimit, LandmarkWish, Wish
 
 ASKED_FROM = 0.3
 """Least probability of a wish that the head reads."""
+UNSURE_FROM = 0.1
+"""The same for a goal in which nothing was read more surely."""
+GUESS = 0.3
+"""Certainty of an interpretation that rests on the latter."""
 OVERRIDE = re.compile(
     r"\b(?:(?:drive|go|run|plough|plow|smash|crash|roll|push|break|straight|right|ram|burst|bash|cut)"
     r"\w*\s+(?:\w+\s+){0,2}?(?:through|into|over)\s+(?:(?:the|a|an|any|all|every|that|this)\s+)?"
@@ -44,6 +48,7 @@ class _Notes:
     landmarks: list[LandmarkWish] = field(default_factory=list)
     not_understood: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    guessed: bool = False
 
     def ask(self, name: str, amount: float, source: str) -> None:
         """Note a wish; `amount` is its weight with the sign of its direction."""
@@ -108,6 +113,8 @@ class EmbeddedInterpreter:
             understood = _ask(reading, -1, clause(text), notes)
             unread = [] if understood else unread
         notes.not_understood.extend(unread)
+        if not (understood or notes.limits or notes.landmarks):
+            _guess(reading, clauses, notes)
 
 
 def _kind(reading: Reading, row: int) -> str:
@@ -115,10 +122,20 @@ def _kind(reading: Reading, row: int) -> str:
     return KINDS[most] if reading.kinds[row, most] > 0.5 else ""
 
 
-def _ask(reading: Reading, row: int, read: Clause, notes: _Notes) -> bool:
+def _guess(reading: Reading, clauses: Sequence[Clause], notes: _Notes) -> None:
+    """Take the likeliest reading of all clauses that may ask for something, with its low weight."""
+    rows = [row for row in range(len(clauses)) if _kind(reading, row) == ""]
+    if rows:
+        best = max(rows, key=lambda row: float(np.abs(reading.wishes[row]).max()))
+        notes.guessed = _ask(reading, best, clauses[best], notes, least=UNSURE_FROM)
+
+
+def _ask(
+    reading: Reading, row: int, read: Clause, notes: _Notes, *, least: float = ASKED_FROM
+) -> bool:
     """Note what the head reads in a row; return whether it is anything."""
     wished = reading.wishes[row]
-    found = np.flatnonzero(np.abs(wished) >= ASKED_FROM)
+    found = np.flatnonzero(np.abs(wished) >= least)
     for place in found:
         notes.ask(ASKED[place], float(wished[place]) * read.weight, read.text)
     return bool(len(found))
@@ -194,5 +211,6 @@ def _gathered(notes: _Notes, name: str) -> Interpretation:
         landmarks=tuple(dict.fromkeys(notes.landmarks)),
         not_understood=tuple(dict.fromkeys(notes.not_understood)),
         notes=tuple(dict.fromkeys(notes.said)),
+        certainty=GUESS if notes.guessed else 1.0,
         interpreter=name,
     )

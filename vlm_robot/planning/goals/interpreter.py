@@ -21,6 +21,7 @@ class Interpretation:
         landmarks: things in the scene.
         not_understood: words of the goal that nothing measures.
         notes: what was refused, contradicted or fallen back on, each a plain sentence.
+        certainty: 0..1, lower where the wishes are little more than a guess.
         interpreter: what read the goal.
     """
 
@@ -29,6 +30,7 @@ class Interpretation:
     landmarks: tuple[LandmarkWish, ...] = ()
     not_understood: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    certainty: float = 1.0
     interpreter: str = ""
 
     def weights(self) -> tuple[float, ...]:

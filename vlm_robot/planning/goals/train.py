@@ -39,13 +39,23 @@ class Example(NamedTuple):
 
 
 def read_goals(path: Path = GOALS) -> list[Example]:
-    """Read the training goals, in the file's order."""
+    """Read the training goals, in the file's order.
+
+    A topic with `fill` has goals with a gap; each line of `fill` goes into two of them in turn.
+    """
     topics: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return [
-        Example(line.strip(), targets(topic["want"].split()), index)
+        Example(text, targets(topic["want"].split()), index)
         for index, topic in enumerate(topics)
-        for line in topic["goals"].strip().splitlines()
+        for text in _texts(topic)
     ]
+
+
+def _texts(topic: dict[str, Any]) -> list[str]:
+    lines = [line.strip() for line in topic["goals"].strip().splitlines()]
+    fills = [line.strip() for line in topic.get("fill", "").strip().splitlines()]
+    gaps = [lines[(2 * i + j) % len(lines)].format(f) for i, f in enumerate(fills) for j in (0, 1)]
+    return [text[0].upper() + text[1:] for text in gaps] if fills else lines
 
 
 def targets(wants: Sequence[str]) -> Floats:

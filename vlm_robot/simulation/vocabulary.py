@@ -1,29 +1,21 @@
 """What may stand in a simulated home, what it may be called, and which split it is in.
 
 This is the one definition of kinds, instances, phrases and splits. The words are in
-`data/kinds.yaml` and `data/drawings.yaml`; the splits follow from the seed written there.
+`data/kinds.yaml` and `data/drawings.yaml`, the splits in `data/splits.yaml`.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
 DATA = Path(__file__).parent / "data"
 STYLES = ("fluent", "google", "twitter")
-UNSEEN_KIND_MESHES = ("moka pot", "book", "frying pan", "wine rack")
-ALWAYS_KNOWN = (
-    "table", "desk", "chair", "couch", "bed", "door", "bookshelf", "lamp", "potted plant",
-    "trash can", "person", "box", "ball", "rug", "toy car", "car", "cube",
-)  # fmt: skip
-"""What a home needs everywhere, or what shares its name with a known kind."""
 
 
 class Split(StrEnum):
@@ -49,6 +41,8 @@ class Instance:
         shown: the data set splits that it may appear in.
         train_phrases: true phrases that training may use (none for an unseen kind).
         heldout_phrases: true phrases that training never uses.
+        shared_phrases: of an unseen kind: true phrases that training teaches for other kinds
+            ('something to sit on'); no name that is its own, and no wrong one either.
         place: where it may stand: table, low, floor, floorflat, furniture, wall, wallfoot.
         size: range of the scale factor.
         turn: a mesh that lies along y and is to be stood up.
@@ -64,6 +58,7 @@ class Instance:
     shown: tuple[str, ...]
     train_phrases: tuple[str, ...]
     heldout_phrases: tuple[str, ...]
+    shared_phrases: tuple[str, ...]
     place: tuple[str, ...]
     size: tuple[float, float]
     turn: bool
@@ -71,7 +66,7 @@ class Instance:
     @property
     def phrases(self) -> tuple[str, ...]:
         """Every true phrase."""
-        return self.train_phrases + self.heldout_phrases
+        return self.train_phrases + self.heldout_phrases + self.shared_phrases
 
 
 @dataclass(frozen=True)
@@ -102,6 +97,7 @@ class Vocabulary:
                     "source": instance.source,
                     "train_phrases": list(instance.train_phrases),
                     "heldout_phrases": list(instance.heldout_phrases),
+                    "shared_phrases": list(instance.shared_phrases),
                 }
                 for instance in self.instances
             },
@@ -138,7 +134,7 @@ def load_vocabulary() -> Vocabulary:
     for kind, line in drawn.items():
         drafts.extend(_drawings(kind, line))
     palette = {name: tuple(colour["rgb"]) for name, colour in words["palette"].items()}
-    instances = _split(drafts, int(words["splits"]["seed"]))
+    instances = _split(drafts, yaml.safe_load((DATA / "splits.yaml").read_text()))
     return Vocabulary(instances, palette, tuple(words["absent"]))
 
 
@@ -229,10 +225,13 @@ def _recoloured(kind: str, colour: str, words: dict[str, Any]) -> list[str]:
     return [f"{kind} of {colour} color", *(f"{other} {kind}" for other in known["new"])]
 
 
-def _split(drafts: list[_Draft], seed: int) -> tuple[Instance, ...]:
-    rng = np.random.default_rng(seed)
-    unseen = _unseen_kinds(drafts, rng)
-    held = _held_variants([draft for draft in drafts if draft.kind not in unseen], rng)
+def _split(drafts: list[_Draft], splits: dict[str, Any]) -> tuple[Instance, ...]:
+    unseen = {kind: (where,) for where, kinds in splits["unseen_kind"].items() for kind in kinds}
+    held = {
+        (kind, variant): (where,)
+        for where, variants in splits["unseen_instance"].items()
+        for kind, variant in variants.items()
+    }
     taught = {
         phrase
         for draft in drafts
@@ -251,45 +250,18 @@ def _split(drafts: list[_Draft], seed: int) -> tuple[Instance, ...]:
     return tuple(instances)
 
 
-def _unseen_kinds(drafts: list[_Draft], rng: np.random.Generator) -> dict[str, tuple[str, ...]]:
-    """Kinds that are never trained on, and where they show: 24 in test, 9 in val."""
-    kinds: dict[str, tuple[str, ...]] = dict.fromkeys(UNSEEN_KIND_MESHES, ("test",))
-    for source, in_test, in_val in (("shape", 7, 3), ("drawing", 13, 6)):
-        names = sorted({d.kind for d in drafts if d.source == source} - set(ALWAYS_KNOWN))
-        chosen = [names[i] for i in rng.permutation(len(names))[: in_test + in_val]]
-        kinds |= dict.fromkeys(chosen[:in_test], ("test",))
-        kinds |= dict.fromkeys(chosen[in_test:], ("val",))
-    return kinds
-
-
-def _held_variants(
-    drafts: list[_Draft], rng: np.random.Generator
-) -> dict[tuple[str, str], tuple[str, ...]]:
-    """At most one mesh, form or drawing of a kind, for test (40 % of kinds) or val (15 %)."""
-    variants: dict[str, list[str]] = defaultdict(list)
-    for draft in drafts:
-        if draft.variant not in variants[draft.kind] and draft.kind not in ("table", "desk"):
-            variants[draft.kind].append(draft.variant)
-    held: dict[tuple[str, str], tuple[str, ...]] = {}
-    for kind in sorted(variants):
-        chance, names = rng.random(), variants[kind]
-        chosen = names[int(rng.integers(len(names)))] if names else ""
-        if len(names) >= 2 and chance < 0.55:
-            held[kind, chosen] = ("test",) if chance < 0.4 else ("val",)
-    return held
-
-
 def _instance(draft: _Draft, split: Split, shown: tuple[str, ...], taught: set[str]) -> Instance:
     say = draft.say
     if split is Split.UNSEEN_KIND:
-        # All of its phrases that no known kind shares ('something to sit on').
         train: tuple[str, ...] = ()
+        shared = tuple(phrase for phrase in (*say, *draft.new) if phrase in taught)
         held = tuple(phrase for phrase in (*say, *draft.new) if phrase not in taught)
     else:
+        shared = ()
         train = tuple(phrase for phrase in say if phrase in taught)
         held = tuple(phrase for phrase in draft.new if phrase not in taught)
     name = "/".join(filter(None, (draft.kind, draft.variant, draft.colour)))
     return Instance(
         name, draft.kind, draft.source, draft.model, draft.form, draft.colour, split, shown,
-        train, held, draft.place, draft.size, draft.turn,
+        train, held, shared, draft.place, draft.size, draft.turn,
     )  # fmt: skip

@@ -1,0 +1,44 @@
+"""A small home of primitives; it needs no fetched assets."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("mujoco", reason="needs the extra 'sim': pip install vlm_robot[sim]")
+
+from vlm_robot.simulation.catalog import make_solid
+from vlm_robot.simulation.home import Home, Light, Panel, Room
+from vlm_robot.simulation.textures import make_bank
+from vlm_robot.simulation.vocabulary import load_vocabulary
+
+NAMES = ("ball/plain/red", "cube/plain/blue", "chair/slat/wooden", "rug/bordered/red")
+WIDTH, HEIGHT = 160, 120
+
+
+def instance(name):
+    """The vocabulary's instance of that name."""
+    (found,) = [i for i in load_vocabulary().instances if i.name == name]
+    return found
+
+
+@pytest.fixture(scope="session")
+def bank(tmp_path_factory):
+    return make_bank(tmp_path_factory.mktemp("bank"), "test", 3, count=2)
+
+
+@pytest.fixture(scope="session")
+def solids(bank):
+    rng = np.random.default_rng(5)
+    return [make_solid(instance(name), rng, bank.tints) for name in NAMES]
+
+
+@pytest.fixture(scope="session")
+def home(solids, bank):
+    with Home(solids, bank, width=WIDTH, height=HEIGHT) as home:
+        yield home
+
+
+@pytest.fixture(scope="session")
+def room():
+    walls = (Panel((2, 0, 1.25), (-1, 0, 0)), Panel((0, 2, 1.25), (0, -1, 0)))
+    light = Light((0.5, -0.5, 2.0), (0, 0, 0), (0.5, 0.5, 0.5), shadow=True)
+    return Room(walls, (), floor=0, wall=1, counter=1, lights=(light,), ambient=0.4, headlight=0.2)

@@ -1,17 +1,22 @@
-"""A small home of primitives; it needs no fetched assets."""
+"""A small home of primitives; it needs the extra `sim`, but no fetched assets."""
+
+import importlib.util
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-pytest.importorskip("mujoco", reason="needs the extra 'sim': pip install vlm_robot[sim]")
-
-from vlm_robot.simulation.catalog import make_solid
-from vlm_robot.simulation.home import Home, Light, Panel, Room
 from vlm_robot.simulation.textures import make_bank
 from vlm_robot.simulation.vocabulary import load_vocabulary
 
 NAMES = ("ball/plain/red", "cube/plain/blue", "chair/slat/wooden", "rug/bordered/red")
-WIDTH, HEIGHT = 160, 120
+
+WITHOUT_MUJOCO = {"conftest.py", "test_sim_vocabulary.py", "test_sample_bag.py"}
+
+if importlib.util.find_spec("mujoco") is None:  # pip install 'vlm_robot[sim]'
+    collect_ignore = [
+        file.name for file in Path(__file__).parent.glob("*.py") if file.name not in WITHOUT_MUJOCO
+    ]
 
 
 def instance(name):
@@ -27,18 +32,24 @@ def bank(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def solids(bank):
+    from vlm_robot.simulation.catalog import make_solid
+
     rng = np.random.default_rng(5)
     return [make_solid(instance(name), rng, bank.tints) for name in NAMES]
 
 
 @pytest.fixture(scope="session")
 def home(solids, bank):
-    with Home(solids, bank, width=WIDTH, height=HEIGHT) as home:
+    from vlm_robot.simulation.home import Home
+
+    with Home(solids, bank, width=160, height=120) as home:
         yield home
 
 
 @pytest.fixture(scope="session")
 def room():
+    from vlm_robot.simulation.home import Light, Panel, Room
+
     walls = (Panel((2, 0, 1.25), (-1, 0, 0)), Panel((0, 2, 1.25), (0, -1, 0)))
     light = Light((0.5, -0.5, 2.0), (0, 0, 0), (0.5, 0.5, 0.5), shadow=True)
     return Room(walls, (), floor=0, wall=1, counter=1, lights=(light,), ambient=0.4, headlight=0.2)

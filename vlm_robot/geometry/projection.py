@@ -20,6 +20,9 @@ Floats = NDArray[np.float64]
 _ITERATIONS = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40, 1e-10)
 """Undistortion is iterative; 40 steps bring real calibrations below 1e-3 pixels at the corners."""
 
+_undistort = getattr(cv2, "undistortPointsIter", cv2.undistortPoints)
+"""OpenCV 4 takes criteria in the first, which OpenCV 5 made the second."""
+
 _VIEW_MARGIN = 1.5
 """A distortion polynomial is fitted inside the image. Far outside it folds back into the image."""
 
@@ -35,10 +38,12 @@ def rays(pixels: NDArray[Any], intrinsics: Intrinsics) -> Floats:
     """
     points = np.asarray(pixels, dtype=np.float64).reshape(-1, 2)
     if _distorted(intrinsics) and len(points):
-        found = cv2.undistortPoints(
+        found = _undistort(
             points[:, None],
             intrinsics.matrix,
             np.array(intrinsics.distortion),
+            R=None,
+            P=None,
             criteria=_ITERATIONS,
         )
         return np.asarray(found, dtype=np.float64).reshape(-1, 2)

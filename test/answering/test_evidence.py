@@ -16,6 +16,7 @@ from vlm_robot.answering import (
 )
 from vlm_robot.answering.evidence import VERDICTS, EvidenceAnswerer
 from vlm_robot.answering.scene import Rule
+from vlm_robot.models.checkpoint import ModelError
 from vlm_robot.types import Frame, InputError, Verdict
 
 
@@ -396,7 +397,7 @@ def test_the_text_is_streamed_too(make_answerer):
 
 
 def test_an_unknown_answerer_is_told_with_the_known_ones():
-    with pytest.raises(InputError, match="'oracle': there is 'evidence'"):
+    with pytest.raises(ModelError, match="'oracle' is neither 'evidence' nor a model"):
         load_answerer("oracle", detector=FakeDetector())
 
 

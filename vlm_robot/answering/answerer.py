@@ -6,13 +6,16 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vlm_robot.detection.detector import DetectionOptions, Detector
 from vlm_robot.types import Answer, Frame, InputError
+
+if TYPE_CHECKING:
+    from vlm_robot.answering.evidence import EvidenceAnswerer
 
 _LABELS = (
     "person, cat, dog, chair, table, couch, bed, desk, shelf, cabinet, drawer, door, window,"
@@ -169,22 +172,44 @@ def load_answerer(
     detector: Detector,
     options: AnswerOptions | None = None,
     encoder: TextEncoder | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
 ) -> Answerer:
     """Load the answerer called `name`.
 
     Args:
+        name: 'evidence', or a chat model: a folder, or a hub id in the local cache. A chat model's
+            answers are checked by the evidence backend.
         encoder: for questions in loose words; None: the one that is installed with the package.
+        device, dtype: of a chat model; see `models.device`.
 
     Raises:
         InputError: there is no such answerer.
+        ModelError: the chat model can't be loaded; the text says how to mend it.
     """
     from vlm_robot.answering.evidence import EvidenceAnswerer
     from vlm_robot.models.sentence_encoder import SentenceEncoder
 
-    if name != "evidence":
-        raise InputError(f"no answerer is called '{name}': there is 'evidence'")
-    answerer = EvidenceAnswerer(
+    evidence = EvidenceAnswerer(
         detector, options=options or AnswerOptions(), encoder=encoder or SentenceEncoder()
     )
-    answerer.warm_up()
+    answerer: Answerer = evidence
+    if name != "evidence":
+        answerer = _load_chat(name, evidence, device, dtype)
+    evidence.warm_up()
     return answerer
+
+
+def _load_chat(name: str, evidence: EvidenceAnswerer, device: str, dtype: str) -> Answerer:
+    from vlm_robot.answering.chat.backend import ChatAnswerer
+    from vlm_robot.answering.chat.loading import load_chat_model
+    from vlm_robot.models.checkpoint import ModelError, find_checkpoint
+    from vlm_robot.models.device import choose_device, choose_dtype
+
+    try:
+        checkpoint = find_checkpoint(name)
+    except ModelError as error:
+        raise ModelError(f"answerer '{name}' is neither 'evidence' nor a model: {error}") from error
+    place = choose_device(device)
+    model = load_chat_model(checkpoint, device=place, dtype=choose_dtype(dtype, place))
+    return ChatAnswerer(model, name=name, verifier=evidence)

@@ -9,16 +9,18 @@ margin, the Poisson binomial of a count.
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from vlm_robot.answering import queries as q
 from vlm_robot.answering import wording as w
 from vlm_robot.answering.answerer import AnswerOptions, CancelToken, TextEncoder
-from vlm_robot.answering.parsing import IT, NotUnderstoodError
+from vlm_robot.answering.parsing import IT, NotUnderstoodError, singular
 from vlm_robot.answering.quality import measure
 from vlm_robot.answering.reasoning import Finding, Reasoner
 from vlm_robot.answering.scene import CannotTellError, Rule, Scene
@@ -44,6 +46,12 @@ VERDICTS = {
     Rule.NOT_UNDERSTOOD: Verdict.ABSTAINED,
     Rule.OTHER_LANGUAGE: Verdict.ABSTAINED,
     Rule.OUT_OF_REACH: Verdict.ABSTAINED,
+    Rule.AGREES: Verdict.SUPPORTED,
+    Rule.DISAGREES: Verdict.CONTRADICTED,
+    Rule.MENTIONS_SEEN: Verdict.SUPPORTED,
+    Rule.MENTIONS_UNSEEN: Verdict.CONTRADICTED,
+    Rule.UNCHECKED: Verdict.UNVERIFIED,
+    Rule.NO_OUTPUT: Verdict.ABSTAINED,
 }
 
 
@@ -126,7 +134,7 @@ class EvidenceAnswerer:
             As `answer`.
         """
         cancel.check()
-        _check(question, frame, self._options.max_question_length)
+        check_question(question, frame, self._options.max_question_length)
         try:
             reading = self._understanding.read(question)
         except OtherLanguageError as error:
@@ -144,8 +152,22 @@ class EvidenceAnswerer:
         cancel.check()
         return self._reason(scene, reading)
 
+    def seen(self, frame: Frame, phrases: Sequence[str]) -> Scene:
+        """Look for `phrases` in the frame."""
+        return self._scene(frame, tuple(dict.fromkeys(phrases)))
+
+    def named_in(self, text: str) -> tuple[str, ...]:
+        """Labels of the vocabulary that `text` names, in one word or more, singular or plural."""
+        words = re.findall(r"[a-z]+", text.lower())
+        ones = [*words, *map(singular, words)]
+        pairs = [f"{a} {singular(b)}" for a, b in pairwise(words)]
+        found = {*ones, *pairs} & set(self._options.vocabulary)
+        return tuple(sorted(n for n in found if not any(n != m and n in m.split() for m in found)))
+
     def _look(self, frame: Frame, reading: Reading) -> Scene:
-        phrases = _phrases(reading.queries, self._options.vocabulary)
+        return self._scene(frame, _phrases(reading.queries, self._options.vocabulary))
+
+    def _scene(self, frame: Frame, phrases: tuple[str, ...]) -> Scene:
         if not phrases:
             found = Detections.none()
         else:
@@ -210,7 +232,12 @@ class EvidenceAnswerer:
         return Rule.CLEAR_EVIDENCE
 
 
-def _check(question: str, frame: Frame | None, longest: int) -> None:
+def check_question(question: str, frame: Frame | None, longest: int) -> None:
+    """Refuse what can't be asked.
+
+    Raises:
+        InputError: there is no frame, or the question is empty or longer than `longest`.
+    """
     if frame is None:
         raise InputError("there is no frame to look at: wait for the camera's first image")
     if not question.strip():

@@ -50,6 +50,12 @@ class Rule(StrEnum):
     NOT_UNDERSTOOD = "the question was not understood"
     OTHER_LANGUAGE = "the question is in another language"
     OUT_OF_REACH = "boxes, pixels and depth can't answer it"
+    AGREES = "reasoning over boxes gives the same answer"
+    DISAGREES = "reasoning over boxes gives another answer"
+    MENTIONS_SEEN = "everything that the answer names is seen"
+    MENTIONS_UNSEEN = "the answer names what isn't seen"
+    UNCHECKED = "nothing in the answer could be checked"
+    NO_OUTPUT = "the model gave no answer"
 
 
 class CannotTellError(Exception):

@@ -1,0 +1,114 @@
+"""Tiny chat models with random weights, saved to disk as the hub's checkpoints are.
+
+What they say means nothing; their prompts, processors, tokens and files are those of the real ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from tokenizers.pre_tokenizers import ByteLevel
+from transformers import (
+    CLIPImageProcessor,
+    CLIPVisionConfig,
+    Idefics3Config,
+    Idefics3ForConditionalGeneration,
+    Idefics3Processor,
+    LlamaConfig,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
+    PreTrainedTokenizerFast,
+)
+from transformers.models.idefics3 import Idefics3ImageProcessorPil
+
+TEMPLATE = (
+    "{{% for m in messages %}}<|im_start|>{{{{m['role']}}}}\n"
+    "{{% for c in m['content'] %}}{{% if c['type'] == 'image' %}}{image}"
+    "{{% else %}}{{{{c['text']}}}}{{% endif %}}{{% endfor %}}<|im_end|>\n{{% endfor %}}"
+    "{{% if add_generation_prompt %}}<|im_start|>assistant\n{{% endif %}}"
+)
+
+
+def _tokenizer(*special: str) -> PreTrainedTokenizerFast:
+    """Bytes are tokens, so that any text can be written; the likely answers are one token each."""
+    letters = sorted(ByteLevel.alphabet())
+    inner = Tokenizer(models.BPE(vocab={p: i for i, p in enumerate(letters)}, merges=[]))
+    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    inner.decoder = decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=inner,
+        eos_token="<|im_end|>",
+        pad_token="<|pad|>",
+        additional_special_tokens=["<|im_start|>", *special],
+    )
+    tokenizer.add_tokens(["Yes", "No", "yes", "no"])
+    return tokenizer
+
+
+def save_llava(folder: Path) -> None:
+    tokenizer = _tokenizer("<image>")
+    config = LlavaConfig(
+        vision_config=CLIPVisionConfig(
+            hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+            image_size=28, patch_size=14,
+        ),
+        text_config=LlamaConfig(
+            vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+            num_attention_heads=2, num_key_value_heads=2, max_position_embeddings=2048,
+            eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+        ),
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+    )  # fmt: skip
+    torch.manual_seed(0)
+    LlavaForConditionalGeneration(config).save_pretrained(folder)
+    LlavaProcessor(
+        image_processor=CLIPImageProcessor(
+            size={"shortest_edge": 28}, crop_size={"height": 28, "width": 28}
+        ),
+        tokenizer=tokenizer,
+        patch_size=14,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template=TEMPLATE.format(image="<image>"),
+    ).save_pretrained(folder)
+
+
+def save_idefics3(folder: Path) -> None:
+    """The architecture of SmolVLM. Qwen's processors need torchvision, which isn't required."""
+    rows = [f"<row_{row}_col_{column}>" for row in range(1, 7) for column in range(1, 7)]
+    marks = ("<fake_token_around_image>", "<image>", "<global-img>", "<end_of_utterance>", *rows)
+    tokenizer = _tokenizer(*marks)
+    config = Idefics3Config(
+        vision_config={
+            "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
+            "num_attention_heads": 2, "image_size": 56, "patch_size": 14,
+        },
+        text_config=LlamaConfig(
+            vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+            num_attention_heads=2, num_key_value_heads=2, max_position_embeddings=2048,
+            eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+        ),
+        scale_factor=2,
+        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
+        pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    Idefics3ForConditionalGeneration(config).save_pretrained(folder)
+    Idefics3Processor(
+        image_processor=Idefics3ImageProcessorPil(
+            size={"longest_edge": 112}, max_image_size={"longest_edge": 56}
+        ),
+        tokenizer=tokenizer,
+        image_seq_len=4,
+        chat_template=TEMPLATE.format(image="<image>"),
+    ).save_pretrained(folder)
+
+
+CHAT_SAVERS: dict[str, Callable[[Path], None]] = {
+    "llava": save_llava,
+    "idefics3": save_idefics3,
+}

@@ -1,0 +1,1 @@
+"""Free questions, answered by an image-text-to-text model of transformers."""

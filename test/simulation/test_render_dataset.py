@@ -14,7 +14,7 @@ def primitives(monkeypatch, tmp_path):
     """Only shapes from parameters, in one home, and no fetched assets."""
     shapes = [i for i in load_vocabulary().shown_in("train") if i.source == "shape"]
     chosen = [i for i in shapes if i.colour in ("red", "wooden")][::6]
-    monkeypatch.setattr(module, "choose_instances", lambda instances, rng: chosen)
+    monkeypatch.setattr(module, "choose_instances", lambda instances, rng, counts: chosen)
     monkeypatch.setattr(module, "HOMES_PER_SHARD", 1)
     monkeypatch.setattr(module, "require_assets", lambda: tmp_path)
 

@@ -12,6 +12,8 @@ from vlm_robot.simulation.camera import Camera, look, pinhole
 from vlm_robot.simulation.home import LIGHTS, WALL_HEIGHT, Home, Light, Panel, Pose, Room, Slab
 
 CAMERA_LOW, CAMERA_HIGH = 0.15, 1.2
+SHARES, CROWDED_SHARES = (0.42, 0.26, 0.32), (0.5, 0.32, 0.18)
+"""Of close views of tables, close views of floors, and rooms."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,13 @@ class _Plan:
         return True
 
 
-def random_scene(home: Home, rng: np.random.Generator, *, width: int, height: int) -> Scene:
-    """A table top close by, a stretch of floor, or a room."""
+def random_scene(
+    home: Home, rng: np.random.Generator, *, width: int, height: int, crowded: bool = False
+) -> Scene:
+    """A table top close by, a stretch of floor, or a room; `crowded` puts more on tables."""
     half = (float(rng.uniform(1.5, 2.8)), float(rng.uniform(1.5, 2.8)))
     plan = _Plan(rng, home, half, {}, [])
-    subset = str(rng.choice(["table", "floor", "room"], p=[0.42, 0.26, 0.32]))
+    subset = str(rng.choice(["table", "floor", "room"], p=CROWDED_SHARES if crowded else SHARES))
     intrinsics = pinhole(width, height, float(rng.uniform(40, 62)))
     counters: tuple[Slab, ...] = ()
     if subset == "room":
@@ -61,7 +65,7 @@ def random_scene(home: Home, rng: np.random.Generator, *, width: int, height: in
         _scatter_floor(plan, int(rng.integers(3, 9)))
         position, target = _room_camera(plan)
     else:
-        counters, position, target = _close(plan, subset)
+        counters, position, target = _close(plan, subset, crowded)
     floor, wall, counter = (int(rng.integers(len(home.bank.floors))) for _ in range(3))
     room = Room(
         box_walls(half),
@@ -224,7 +228,7 @@ def _room_camera(plan: _Plan) -> tuple[Floats, Floats]:
     return best, aim
 
 
-def _close(plan: _Plan, subset: str) -> tuple[tuple[Slab, ...], Floats, Floats]:
+def _close(plan: _Plan, subset: str, crowded: bool) -> tuple[tuple[Slab, ...], Floats, Floats]:
     """A cluster of small things on a table, a counter or the floor, seen from near by."""
     rng, home = plan.rng, plan.home
     centre = rng.uniform(-0.35, 0.35, 2) * plan.half
@@ -233,11 +237,12 @@ def _close(plan: _Plan, subset: str) -> tuple[tuple[Slab, ...], Floats, Floats]:
     if subset == "table":
         top, counters = _support(plan, centre)
     azimuth = float(rng.uniform(-np.pi, np.pi))
-    spread = float(rng.uniform(0.16, 0.42))
+    spread = float(rng.uniform(0.24, 0.46) if crowded else rng.uniform(0.16, 0.42))
+    wanted = int(rng.integers(6, 13)) if crowded else 0
     names: tuple[str, ...] = ("table",)
     if subset == "floor":
         names = ("floor", "table") if rng.random() < 0.5 else ("floor",)
-    _cluster(plan, _shuffled(rng, pool(home, *names)), centre, top, spread, azimuth)
+    _cluster(plan, _shuffled(rng, pool(home, *names)), centre, top, spread, azimuth, wanted)
     if subset == "floor" and rng.random() < 0.6:
         _furnish(plan, int(rng.integers(1, 4)))
     distance = spread * rng.uniform(1.4, 2.4) + rng.uniform(0.2, 0.5)
@@ -275,10 +280,12 @@ def _cluster(
     top: float,
     spread: float,
     azimuth: float,
+    wanted: int,
 ) -> None:
+    """Put up to `wanted` things about `centre` (0: a few)."""
     rng, home = plan.rng, plan.home
     inner = _Plan(rng, home, plan.half, plan.poses, [])
-    wanted = int(rng.integers(3, 10))
+    wanted = wanted or int(rng.integers(3, 10))
     for index in candidates[: 3 * wanted]:
         if wanted == 0:
             break

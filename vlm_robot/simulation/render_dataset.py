@@ -19,7 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -38,7 +38,20 @@ SPLITS = ("train", "val", "calibration", "test")
 SHARD = 250
 HOMES_PER_SHARD = 2
 WIDTH, HEIGHT = 384, 288
-SMALL_THINGS, DRAWINGS, FURNITURE = 48, 44, 22
+CROWDED_FROM = 32
+"""Shards of the training split from here on are crowded and hold more of what is drawn: three
+quarters of the kinds are, and the first 8,000 images show each of them too seldom."""
+
+
+class Pool(NamedTuple):
+    """How many kinds of each group a home holds."""
+
+    furniture: int
+    drawing: int
+    small: int
+
+
+POOL, CROWDED_POOL = Pool(22, 44, 48), Pool(14, 92, 18)
 JPEG_QUALITY = 95
 
 
@@ -58,8 +71,15 @@ class Job:
         """Where the shard goes."""
         return self.out / self.split / f"shard-{self.shard:05d}"
 
+    @property
+    def crowded(self) -> bool:
+        """Whether its scenes hold more things."""
+        return self.split == "train" and self.shard >= CROWDED_FROM
 
-def choose_instances(instances: Sequence[Instance], rng: np.random.Generator) -> list[Instance]:
+
+def choose_instances(
+    instances: Sequence[Instance], rng: np.random.Generator, counts: Pool = POOL
+) -> list[Instance]:
     """A pool for one home: kinds evenly, tables always; two fifths of the unseen kinds."""
     chosen: list[Instance] = []
     by_kind: dict[str, list[Instance]] = {}
@@ -76,10 +96,9 @@ def choose_instances(instances: Sequence[Instance], rng: np.random.Generator) ->
         big = set(first.place) & {"furniture", "wall", "wallfoot", "floorflat"}
         group = "furniture" if big else "drawing" if first.source == "drawing" else "small"
         groups[group].append(kind)
-    counts = {"furniture": FURNITURE, "drawing": DRAWINGS, "small": SMALL_THINGS}
     for group, kinds in groups.items():
         order = [kinds[i] for i in rng.permutation(len(kinds))]
-        for kind in order[: counts[group]]:
+        for kind in order[: getattr(counts, group)]:
             chosen.append(_one(by_kind[kind], rng))
     for kind in ("table", "table", "desk"):
         if kind in by_kind:
@@ -111,7 +130,8 @@ def render_shard(job: Job) -> int:
         with tempfile.TemporaryDirectory() as scratch:
             bank_seed = int(rng.integers(2**31))
             bank = make_bank(Path(scratch), job.split, bank_seed, packaged=packaged)
-            pool = choose_instances(load_vocabulary().shown_in(job.split), rng)
+            counts = CROWDED_POOL if job.crowded else POOL
+            pool = choose_instances(load_vocabulary().shown_in(job.split), rng, counts)
             solids = [make_solid(instance, rng, bank.tints, assets=assets) for instance in pool]
             with Home(solids, bank, width=WIDTH, height=HEIGHT) as home:
                 while done < end:
@@ -128,7 +148,7 @@ def _render_image(
 ) -> None:
     """One image with at least one box, and its entries in `coco`."""
     for _ in range(20):
-        scene = random_scene(home, rng, width=WIDTH, height=HEIGHT)
+        scene = random_scene(home, rng, width=WIDTH, height=HEIGHT, crowded=job.crowded)
         home.arrange(scene.room, scene.poses)
         view = home.view(scene.camera, depth=job.depth)
         labels = label_view(view, scene.camera, home.solids, scene.poses)

@@ -172,6 +172,7 @@ class _Streamer(BaseStreamer):  # type: ignore[misc]
             return
         self._tokens.extend(value.reshape(-1).tolist())
         text = answer_part(self._processor.decode(self._tokens, skip_special_tokens=True))
+        text = text.rstrip(" [{<`")  # perhaps the beginning of a box
         # An unfinished character shows as U+FFFD until its last byte is there.
         if text.startswith(self._sent) and text != self._sent and not text.endswith("\ufffd"):
             self._on_text(text[len(self._sent) :])

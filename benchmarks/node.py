@@ -1,0 +1,200 @@
+"""What the node costs over its model, and whether it keeps up with four cameras.
+
+The node runs in this process in a real graph; images come from another process over DDS. Costs
+are CPU time of the threads that do the work, which other load on the machine hardly changes; ages
+are wall time.
+
+    tools/run.sh python benchmarks/node.py --json out.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+os.environ.setdefault("ROS_DOMAIN_ID", "88")
+os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+
+import numpy as np
+import rclpy
+import torch
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import Image
+
+from vlm_robot.models.device import choose_device, memory
+from vlm_robot.ros.conversions import header, image_msg
+from vlm_robot.ros.node import PerceptionNode
+
+CAMERAS = ("front", "rear", "left", "right")
+TARGETS = {
+    "own work a VGA frame, ms": 5.0,
+    "end to end / bare model": 1.15,
+    "age p95 / inference time": 2.0,
+    "memory at the end / after warm-up": 1.02,
+}
+"""At most."""
+
+
+class Clocked:
+    """Sums the CPU time that the calling thread spends in a function."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.times: list[float] = []
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        """Call through."""
+        start = time.thread_time()
+        try:
+            return self.function(*arguments, **options)
+        finally:
+            self.times.append((time.thread_time() - start) * 1e3)
+
+
+def publish(cameras: list[str], rate: float, seconds: float) -> None:
+    """Publish random VGA images, as the other process."""
+    rclpy.init()
+    node = rclpy.create_node("cameras")
+    publishers = [node.create_publisher(Image, f"/{name}/image_raw", 5) for name in cameras]
+    pictures = [np.random.default_rng(n).integers(0, 255, (480, 640, 3), np.uint8) for n in (0, 1)]
+    messages = [image_msg(header(0, "optical"), picture) for picture in pictures]
+    while not all(p.get_subscription_count() for p in publishers):
+        time.sleep(0.05)
+    start = time.monotonic()
+    for number in range(round(rate * seconds)):
+        time.sleep(max(0.0, start + number / rate - time.monotonic()))
+        message = messages[number % 2]
+        message.header = header(time.time_ns(), "optical")
+        for publisher in publishers:
+            publisher.publish(message)
+    rclpy.shutdown()
+
+
+def run(cameras: list[str], rate: float, seconds: float, detector: str, watch: Any) -> Any:
+    """Run the node on cameras for a while; `watch` gets it before and after."""
+    overrides = {"cameras": cameras, "detector": detector, "autostart": False}
+    node = PerceptionNode(parameter_overrides=[Parameter(k, value=v) for k, v in overrides.items()])
+    executor = node.make_executor()
+    thread = threading.Thread(target=executor.spin, daemon=True)
+    thread.start()
+    if not node.start():
+        raise SystemExit("the node didn't start")
+    before = watch(node, None)
+    words = [sys.executable, __file__, "--publish", *cameras]
+    words += ["--rate", str(rate), "--seconds", str(seconds)]
+    subprocess.run(words, check=True)
+    figures = watch(node, before)
+    node.close()
+    executor.shutdown()
+    thread.join(5)
+    node.destroy_node()
+    return figures
+
+
+def cost(detector: str, seconds: float) -> dict[str, float]:
+    """CPU time of one camera's frames, at a rate that the machine keeps up with."""
+
+    def watch(node: PerceptionNode, before: Any) -> Any:
+        pipeline = node._pipeline
+        if before is None:
+            inference = pipeline.inference
+            network = _network(pipeline.perception.detector)
+            process, model = Clocked(inference._process), Clocked(network.forward)
+            inference._process, network.forward = process, model
+            return process, model
+        process, model = before
+        kept = slice(2, None)  # the first frames warm up
+        own = [p - m for p, m in zip(process.times[kept], model.times[kept], strict=False)]
+        return {
+            "frames": len(own),
+            "model, ms": round(median(model.times[kept]), 2),
+            "own work a VGA frame, ms": round(median(own), 2),
+            "end to end / bare model": round(median(process.times) / median(model.times), 3),
+        }
+
+    return run(["front"], 3.0, seconds, detector, watch)
+
+
+def _network(detector: Any) -> torch.nn.Module:
+    """The bare model: the largest module that the detector holds."""
+    modules = [v for v in vars(detector).values() if isinstance(v, torch.nn.Module)]
+    return max(modules, key=lambda m: sum(p.numel() for p in m.parameters()))
+
+
+def keeping_up(detector: str, seconds: float) -> dict[str, float]:
+    """Four cameras at 30 Hz: ages, counts and memory."""
+    device = choose_device("auto")
+    samples: list[int] = []
+
+    def watch(node: PerceptionNode, before: Any) -> Any:
+        pipeline = node._pipeline
+        if before is None:
+            done = threading.Event()
+
+            def sample() -> None:
+                while not done.wait(1.0):
+                    if pipeline.inference.seconds:
+                        samples.append(memory(device).used)
+
+            threading.Thread(target=sample, daemon=True).start()
+            return done
+        before.set()
+        counts = pipeline.scheduler.counts()
+        inference = median(pipeline.inference.seconds)
+        age = max(count.age_p95 for count in counts.values())
+        third = len(samples) // 3
+        return {
+            "received": sum(count.received for count in counts.values()),
+            "processed": sum(count.processed for count in counts.values()),
+            "dropped": sum(count.dropped for count in counts.values()),
+            "lost before the node": sum(pipeline.lost.values()),
+            "inference of a batch, ms": round(inference * 1e3, 1),
+            "age p95, ms": round(age * 1e3, 1),
+            "age p95 / inference time": round(age / inference, 2),
+            "memory, MB": round(median(samples[-third:]) / 1e6),
+            "memory at the end / after warm-up": round(
+                median(samples[-third:]) / median(samples[third : 2 * third]), 3
+            ),
+        }
+
+    return run(list(CAMERAS), 30.0, seconds, detector, watch)
+
+
+def main() -> int:
+    """Print the figures; returns 1 where a target isn't reached."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--detector", default="compact")
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--publish", nargs="+", help=argparse.SUPPRESS)
+    parser.add_argument("--rate", type=float, default=30.0, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.publish:
+        publish(options.publish, options.rate, options.seconds)
+        return 0
+    torch.set_num_threads(1)
+    rclpy.init()
+    figures: dict[str, Any] = cost(options.detector, min(20.0, options.seconds))
+    figures |= keeping_up(options.detector, options.seconds)
+    figures |= {"machine": platform.processor() or platform.machine(), "threads": 1}
+    figures |= {"date": datetime.now(UTC).date().isoformat()}
+    print(json.dumps(figures, indent=2))
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+    rclpy.shutdown()
+    return int(any(figures[name] > most for name, most in TARGETS.items()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -5,11 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
+
+COMMANDS = {
+    "replay": ("vlm_robot.replay.command", "run every frame of a bag through the skills"),
+    "evaluate": ("vlm_robot.evaluation.results.evaluate", "measure a replay against truth"),
+    "compare": ("vlm_robot.evaluation.results.compare", "tell two replays of a bag apart"),
+}
+"""Modules with `add_arguments` and `run`; imported when asked for, since models take seconds."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command. Returns its exit code."""
-    arguments = _parser(argv).parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    arguments = _parser(words[0] if words else "").parse_args(words)
     return int(arguments.run(arguments))
 
 
@@ -18,17 +27,15 @@ def replay() -> int:
     return main(["replay", *sys.argv[1:]])
 
 
-def _parser(argv: Sequence[str] | None) -> argparse.ArgumentParser:
+def _parser(asked: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="vlm-robot", description=__doc__)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    text = "run every frame of a bag through the skills"
-    command = commands.add_parser("replay", help=text, description=text.capitalize() + ".")
-    words = sys.argv[1:] if argv is None else argv
-    if "replay" in words[:1]:  # it brings the models' libraries, seconds that --help needn't wait
-        from vlm_robot.replay import command as replay_command
-
-        replay_command.add_arguments(command)
-        command.set_defaults(run=replay_command.run)
+    for name, (module_name, text) in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=f"{text.capitalize()}.")
+        if name == asked:
+            module = import_module(module_name)
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
     return parser
 
 

@@ -1,0 +1,1 @@
+"""Results of a replay against truth, and against another replay's."""

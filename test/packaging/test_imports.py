@@ -43,7 +43,7 @@ MAY_IMPORT = {
     "perception": SKILLS | {"landmark_finder"},
     "ros": EDGE | {"scheduler", "replay"},  # the bag player reads bags as the replay does
     "replay": EDGE,
-    "evaluation": EDGE | {"training"},  # the data sets' reader and vocabulary
+    "evaluation": EDGE | {"training", "replay"},  # data sets and vocabulary; results of replays
     "training": EDGE,
     "simulation": EDGE,
     "cli": EDGE | {"replay", "evaluation", "training", "simulation"},

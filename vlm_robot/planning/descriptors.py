@@ -142,7 +142,7 @@ class Measured(NamedTuple):
         values: (N,) for each descriptor that could be told.
         sampled: the paths where clearance was taken.
         distance: (P,) of `sampled`, metres to the nearest obstacle, nothing taken off; or None.
-        curvature: (Q,) of the paths as they came, 1/m; 0 where a path goes back on itself.
+        curvature: (P,) of `sampled`, 1/m; 0 where a path goes back on itself.
     """
 
     values: dict[str, Floats]
@@ -167,7 +167,7 @@ def measure(
     sampled = resample(paths, spacing) if robot else paths
     distance = None if field is None else field.distance(sampled.points)
     values = _clearances(sampled, distance, limits, robot)
-    shape, curvature = _shape(paths, limits, robot)
+    shape, curvature = _shape(paths, sampled, limits, robot)
     values |= shape
     values["area_covered"] = _area(sampled if robot else resample(paths, spacing), limits)
     ordered = {name: values[name] for name in DESCRIPTORS if name in values}
@@ -218,27 +218,29 @@ def turn_angles(paths: Paths) -> Floats:
     return angles
 
 
-def _shape(paths: Paths, limits: RobotLimits, robot: bool) -> tuple[dict[str, Floats], Floats]:
-    """What needs no map, and the curvature (P,) at each point."""
+def _shape(
+    paths: Paths, sampled: Paths, limits: RobotLimits, robot: bool
+) -> tuple[dict[str, Floats], Floats]:
+    """What needs no map, and the curvature (P,) at each point of `sampled`."""
     angles, step = turn_angles(paths), _step_lengths(paths)
     length, turn = paths.total(step), paths.total(angles)
     if robot:
-        heading, curvature = _windowed(paths, step, limits.turn_window)
+        heading, curvature = _windowed(sampled, limits.turn_window)
         pace = np.maximum(
             step / limits.maximum_speed, np.radians(angles) / limits.maximum_turn_rate
         )
         duration = paths.total(pace)
-        sharp = _runs(paths, heading > SHARP_TURN)
+        sharp = _runs(sampled, heading > SHARP_TURN)
     else:
         heading, curvature = angles, _circle_curvature(paths, angles)
         duration = length / limits.maximum_speed + np.radians(turn) / limits.maximum_turn_rate
         sharp = paths.total((angles > SHARP_TURN).astype(np.float64))
-    bend = paths.most(curvature)
+    bend = sampled.most(curvature)
     values = {
         "path_length": length,
         "smoothness": turn,
         "sharp_turns": sharp,
-        "max_turn_angle": paths.most(heading),
+        "max_turn_angle": sampled.most(heading),
         "duration": duration,
         "turn_per_metre": turn / length,
         "max_curvature": bend,
@@ -255,12 +257,13 @@ def _runs(paths: Paths, mask: NDArray[np.bool_]) -> Floats:
     return paths.total(begins.astype(np.float64))
 
 
-def _windowed(paths: Paths, step: Floats, window: float) -> tuple[Floats, Floats]:
+def _windowed(paths: Paths, window: float) -> tuple[Floats, Floats]:
     """Turn angle (P,) degrees and curvature (P,) 1/m between the chords of `window` metres.
 
     The curvature is that of the circle through the points one window before, at, and one
     window after (Menger). On an arc it is exact for any window.
     """
+    step = _step_lengths(paths)
     travelled = np.concatenate([[0.0], np.cumsum(step)[:-1]])
     places = np.arange(len(step))
     first = np.repeat(paths.starts[:-1], np.diff(paths.starts))

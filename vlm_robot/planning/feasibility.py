@@ -48,7 +48,7 @@ def violations(
     """Name every limit of the robot that a path breaks, with the number and the first place."""
     found: Violations = [[] for _ in range(paths.number)]
     _jumps(found, paths, limits)
-    _turns(found, paths, measured, limits)
+    _turns(found, measured.sampled, measured, limits)
     if field is not None and measured.distance is not None:
         _collisions(found, measured, field, limits)
         _borders(found, measured.sampled, field, limits)

@@ -1,0 +1,147 @@
+import numpy as np
+import pytest
+
+from vlm_robot.planning.evaluator import PathEvaluator
+from vlm_robot.planning.goals.explicit import ExplicitInterpreter
+from vlm_robot.planning.goals.interpreter import Interpretation
+from vlm_robot.planning.limits import RobotLimits
+from vlm_robot.types import InputError, OccupancyGrid, PathCandidate, Wish
+
+READ = Interpretation(wishes=(Wish("path_length", -1, 1.0, "short"),), interpreter="test")
+
+
+def path(*points):
+    return PathCandidate("map", [(x, y, 0.0) for x, y in points])
+
+
+def room(*, unknown=False):
+    """10 m square with a wall at x = 5 that leaves a door of 1 m at y = 8 to 9."""
+    cells = np.zeros((200, 200), np.int8)
+    cells[:160, 100:102] = 100
+    cells[180:, 100:102] = 100
+    if unknown:
+        cells[:, 150:160] = -1
+    return OccupancyGrid(0, "map", cells, 0.05)
+
+
+def violations(candidate, grid, **limits):
+    evaluator = PathEvaluator(limits=RobotLimits(**limits), interpreter=ExplicitInterpreter(READ))
+    return evaluator.evaluate("go", [candidate], grid=grid).paths[0].violations
+
+
+DOOR = path((2, 2), (4, 8.5), (6, 8.5), (8, 8))
+
+
+@pytest.mark.parametrize(
+    ("candidate", "limits", "says"),
+    [
+        pytest.param(path((2, 2), (8, 2)), {}, "collision after pose 0", id="through the wall"),
+        pytest.param(DOOR, {"radius": 0.6}, "the robot reaches 0.60 m", id="too wide for the door"),
+        pytest.param(path((2, 2), (2, 12)), {}, "leaves the map", id="out of the map"),
+        pytest.param(path((2, 2), (0.1, 2)), {}, "from the border", id="partly out"),
+        pytest.param(path((2, 2)), {}, "too short: 1 pose,", id="one pose"),
+        pytest.param(PathCandidate("map", []), {}, "too short: 0 poses", id="no pose"),
+        pytest.param(path((2, 2), (2, 2), (2, 2)), {}, "goes nowhere", id="all poses alike"),
+        pytest.param(path((2, 2), (np.nan, 3), (4, 4)), {}, "not finite: pose 1", id="NaN"),
+        pytest.param(path((2, 2), (np.inf, 3)), {}, "not finite: pose 1", id="infinite"),
+        pytest.param(
+            PathCandidate("map", [(2, 2, 0), (3, 2, np.nan)]), {}, "not finite: pose 1", id="yaw"
+        ),
+        pytest.param(
+            path((2, 2), (3, 2), (3, 6)), {"maximum_jump": 1.5}, "jump of 4.00 m after pose 1",
+            id="a jump",
+        ),
+        pytest.param(
+            path((2, 2), (4, 2), (4, 4)), {"minimum_turning_radius": 1.0}, "the robot needs 1.00 m",
+            id="too tight a bend",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_path_breaks_is_named_with_number_and_place(candidate, limits, says):
+    assert any(says in text for text in violations(candidate, room(), **limits))
+
+
+def test_a_sound_path_breaks_nothing():
+    assert violations(DOOR, room(), radius=0.3) == ()
+
+
+def test_unknown_space_is_a_setting():
+    through = path((7, 2), (9, 2))
+    assert "unknown space" in violations(through, room(unknown=True))[0]
+    assert violations(through, room(unknown=True), unknown_is_free=True) == ()
+
+
+@pytest.mark.parametrize(
+    ("yaw_along", "feasible"),
+    [pytest.param(True, True, id="lengthwise"), pytest.param(False, False, id="crosswise")],
+)
+def test_a_footprint_fits_through_a_door_only_lengthwise(yaw_along, feasible):
+    poses = np.array([(4, 8.5, 0.0), (5, 8.5, 0.01), (6, 8.5, 0.0)])
+    poses[:, 2] += 0.0 if yaw_along else np.pi / 2
+    long_and_thin = ((0.8, 0.3), (-0.8, 0.3), (-0.8, -0.3), (0.8, -0.3))
+    found = violations(PathCandidate("map", poses), room(), footprint=long_and_thin)
+    assert (found == ()) is feasible
+
+
+def test_the_map_s_own_frame_is_respected():
+    grid = OccupancyGrid(0, "map", room().cells, 0.05, (100.0, 50.0, np.pi / 2))
+    inside = path((98, 52), (98, 54))
+    assert violations(inside, grid) == ()
+    assert "leaves the map" in violations(path((2, 2), (3, 2)), grid)[0]
+
+
+def test_an_infeasible_path_never_wins_in_10000_adversarial_cases():
+    random = np.random.default_rng(7)
+    grid = room()
+    bad = path((2, 2), (8, 2))
+    for _ in range(100):
+        weights = 10.0 ** random.uniform(-300, 308, 3)
+        directions = random.choice([-1, 1], 3)
+        names = random.choice(["path_length", "smoothness", "min_clearance", "exposure"], 3, False)
+        wishes = tuple(
+            Wish(str(name), int(sign), float(weight), "")
+            for name, sign, weight in zip(names, directions, weights, strict=True)
+        )
+        evaluator = PathEvaluator(
+            limits=RobotLimits(radius=0.2),
+            interpreter=ExplicitInterpreter(Interpretation(wishes=wishes, interpreter="test")),
+        )
+        candidates, outcome = [], []
+        for _ in range(100):
+            y = random.uniform(1, 9)
+            ok = bool(random.random() < 0.5)
+            candidates.append(path((2, y), (4, y)) if ok else bad)
+            outcome.append(ok)
+        for start in range(0, 100, 1):
+            few = candidates[start : start + 1] + [bad]
+            if start % 10 == 0:
+                result = evaluator.evaluate("go", few, grid=grid)
+                assert result.best_index == (0 if outcome[start] else -1)
+        result = evaluator.evaluate("go", candidates, grid=grid)
+        totals = np.array([single.total for single in result.paths])
+        good = np.array(outcome)
+        assert np.isfinite(totals).all()
+        assert (totals[good] >= 0).all()
+        assert (totals[~good] == -1.0).all()
+        assert result.best_index == -1 or outcome[result.best_index]
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        pytest.param({"radius": -0.1}, "radius is -0.1", id="negative radius"),
+        pytest.param({"radius": float("nan")}, "radius is nan", id="NaN radius"),
+        pytest.param({"maximum_speed": 0.0}, "maximum_speed is 0.0", id="no speed"),
+        pytest.param({"occupied_from": 0}, "1..100", id="all occupied"),
+        pytest.param({"footprint": ((0, 0), (1, 0))}, "three or more corners", id="two corners"),
+        pytest.param(
+            {"footprint": ((1, 1), (2, 1), (2, 2))}, "around the origin", id="origin outside"
+        ),
+        pytest.param(
+            {"footprint": ((1, 1), (1, 1), (-1, 1), (0, -1))}, "repeats", id="corner twice"
+        ),
+    ],
+)
+def test_limits_that_cannot_be_are_refused(settings, says):
+    with pytest.raises(InputError, match=says):
+        RobotLimits(**settings)

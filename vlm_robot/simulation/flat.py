@@ -6,7 +6,7 @@ come from the seed. Its walls and floors are from a texture stream that no data 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -176,7 +176,7 @@ def _choose(item: Item, bank: Bank, rng: np.random.Generator, assets: Path | Non
     known = [i for i in fits if i.split is Split.KNOWN] or fits
     instance = known[int(rng.integers(len(known)))]
     if item.size:
-        instance = Instance(**{**vars(instance), "size": (item.size, item.size)})
+        instance = replace(instance, size=(item.size, item.size))
     return make_solid(instance, rng, bank.tints, assets=assets)
 
 

@@ -9,6 +9,7 @@ code MIT, drawings (Twemoji) CC-BY 4.0.
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 import tarfile
@@ -33,6 +34,9 @@ NPM = {
     "emoji-datasource-twitter": "emoji-datasource-twitter@16.0.0",
 }
 COMMAND = "python -m vlm_robot.simulation.assets.fetch"
+
+_KEPT = re.compile(r"package/(assets/|img/\w+/64/|[^/]+$)")
+"""What is unpacked of a package: drawings, and its own papers."""
 
 
 def default_folder() -> Path:
@@ -103,7 +107,8 @@ def _fetch_npm(out: Path, package: str) -> None:
         subprocess.run(["npm", "pack", "--silent", package], check=True, cwd=scratch)
         (archive,) = Path(scratch).glob("*.tgz")
         with tarfile.open(archive) as stream:
-            stream.extractall(scratch, filter="data")
+            wanted = [m for m in stream.getmembers() if _KEPT.match(m.name)]
+            stream.extractall(scratch, wanted, filter="data")
         (Path(scratch) / "package").rename(out)
 
 

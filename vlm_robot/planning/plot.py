@@ -112,7 +112,9 @@ def _draw_landmarks(axes: Any, landmarks: Sequence[SeenLandmark]) -> None:
         corner = (x - across / 2, y - along / 2)
         axes.add_patch(Rectangle(corner, across, along, fc="#4477aa55", ec="#4477aa"))
         axes.plot(x, y, "x", color="#4477aa")
-        axes.annotate(thing.phrase, (x, y), xytext=(4, 4), textcoords="offset points", fontsize=9)
+        axes.annotate(
+            thing.phrase, (x, y), color="#4477aa", fontsize=9, bbox={"fc": "white", "ec": "none"}
+        )
 
 
 def _draw_bars(axes: Any, evaluation: PlanEvaluation) -> None:
@@ -146,11 +148,13 @@ def example(goal: str, output: Path) -> PlanEvaluation:
     couch = SeenLandmark("red couch", (4.0, 3.0, 0.4), (1.0, 1.2, 0.8), 0.9)
     corners = (
         ((1, 3), (3, 4.3), (5, 4.3), (9, 3)),
-        ((1, 3), (3, 1.6), (5, 1.2), (9, 3)),
+        ((1, 3), (3, 1.6), (6.9, 0.9), (9, 3)),
         ((1, 3), (2, 5.2), (8, 5.2), (9, 3)),
         ((1, 3), (9, 3)),
     )
-    candidates = [PathCandidate("map", [(x, y, 0.0) for x, y in points]) for points in corners]
+    candidates = [
+        PathCandidate("map", np.array([(x, y, 0.0) for x, y in points])) for points in corners
+    ]
     evaluator = PathEvaluator(limits=RobotLimits(), interpreter=EmbeddedInterpreter())
     evaluation = evaluator.evaluate(goal, candidates, grid=grid, landmarks=[couch])
     plot_evaluation(evaluation, candidates, output, grid=grid, landmarks=[couch])

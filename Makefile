@@ -14,13 +14,14 @@ INTERFACES := $(wildcard $(foreach p,vlm_robot_msgs compat/vision_msgs compat/tf
   $p/package.xml $p/CMakeLists.txt $p/msg/* $p/srv/* $p/action/*))
 PACKAGE := package.xml setup.py setup.cfg $(wildcard launch config launch/* config/*)
 
-.PHONY: help build demo test lint bench clean
+.PHONY: help build demo test lint bench bench-paths clean
 
 help:
 	@echo "make demo    the node in a real ROS graph: detections, an answer, paths; a table and pictures"
 	@echo "make test    formatting, types, every test"
 	@echo "make lint    formatting and types alone"
 	@echo "make bench   speed, in ratios of one run"
+	@echo "make bench-paths  how well goals in words pick paths"
 	@echo "make build   the environment and the packages; the others do this first"
 	@echo "make clean   remove all that these made"
 	@echo "ROS=$(ROS) from $(or $(SYSTEM_ROS),PyPI), PYTHON=$(PYTHON)"
@@ -37,7 +38,10 @@ lint: $(BUILT)
 	@tools/run.sh mypy --strict
 
 bench: $(BUILT)
-	@tools/run.sh python -m vlm_robot.evaluation.bench
+	@tools/run.sh python benchmarks/run.py
+
+bench-paths: $(BUILT)
+	@tools/run.sh python -m vlm_robot.planning.bench_paths
 
 build: $(BUILT)
 

@@ -11,6 +11,7 @@ COMMANDS = {
     "replay": ("vlm_robot.replay.command", "run every frame of a bag through the skills"),
     "evaluate": ("vlm_robot.evaluation.results.evaluate", "measure a replay against truth"),
     "compare": ("vlm_robot.evaluation.results.compare", "tell two replays of a bag apart"),
+    "doctor": ("vlm_robot.replay.doctor", "look for what is missing on this machine or in a bag"),
 }
 """Modules with `add_arguments` and `run`; imported when asked for, since models take seconds."""
 

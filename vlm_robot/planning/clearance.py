@@ -106,10 +106,14 @@ FAR = np.float32(1e6)
 def _transform(occupied: NDArray[np.bool_], resolution: float) -> NDArray[np.float32]:
     if not occupied.any():
         return np.full(occupied.shape, FAR, np.float32)
-    cells = cv2.distanceTransform((~occupied).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    metres: NDArray[np.float32] = np.maximum(
-        (np.asarray(cells, np.float32) - np.float32(0.5)) * np.float32(resolution), np.float32(0.0)
-    )
+    found = cv2.distanceTransform((~occupied).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    cells: NDArray[np.float32] = np.asarray(found, np.float32)
+    # Squared distances are whole numbers. OpenCV's last bit depends on where memory lies.
+    np.multiply(cells, cells, out=cells)
+    np.sqrt(np.rint(cells, out=cells), out=cells)
+    cells -= np.float32(0.5)
+    cells *= np.float32(resolution)
+    metres: NDArray[np.float32] = np.maximum(cells, np.float32(0.0), out=cells)
     return metres
 
 

@@ -79,8 +79,9 @@ def _alignment(
     prior = torch.exp(-0.5 * torch.log2(side / (4 * strides)) ** 2 - 0.15 * away.clamp(max=10))
     overlap = iou(boxes, cells.boxes[:, None]).clamp(min=1e-4)
     found = cells.objectness.sigmoid().clamp(min=1e-3)[:, None]
-    metric: Tensor = overlap ** (3 * trust) * found ** (0.5 * trust) * prior ** (1.5 - trust)
-    return metric * allowed
+    metric = overlap ** (3 * trust) * found ** (0.5 * trust) * prior ** (1.5 - trust)
+    allowed_metric: Tensor = metric * allowed
+    return allowed_metric
 
 
 def in_ignored(centers: Tensor, ignored: Tensor) -> Tensor:

@@ -189,18 +189,25 @@ class CompactDetector:
 
 
 def load_compact(
-    folder: Path, *, device: str = "cpu", dtype: torch.dtype | None = None
+    folder: Path,
+    *,
+    device: str = "cpu",
+    dtype: torch.dtype | None = None,
+    encoder: TextEncoder | None = None,
 ) -> CompactDetector:
     """Load a compact detector from the folder of its weights and config.json.
 
     Args:
         dtype: None: what is fastest on the device and keeps the figures.
+        encoder: of phrases; None: a new one.
 
     Raises:
         ModelError: the checkpoint is missing, damaged or of another version.
     """
     network, config = read_checkpoint(folder)
-    return CompactDetector(network, config, device=device, dtype=dtype or _fastest(device))
+    return CompactDetector(
+        network, config, device=device, dtype=dtype or _fastest(device), encoder=encoder
+    )
 
 
 def _fastest(device: str) -> torch.dtype:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from vlm_robot.models.sentence_encoder import DIMENSIONS, SentenceEncoder
 TEMPLATES = ("{}", "a {}", "a photo of a {}")
 """Sentences that a phrase stands in, in training and when it is asked for."""
 
-_MOST_KEPT = 4000
+_MOST_KEPT = 10_000
 _MOST_AT_ONCE = 128
 
 
@@ -53,6 +54,18 @@ class TextEncoder:
             some = order[start : start + _MOST_AT_ONCE]
             vectors[some] = self._sentences.encode([texts[i] for i in some])
         return vectors.reshape(len(templates), len(phrases), -1)
+
+    def remember(self, file: Path) -> None:
+        """Take over what `keep` wrote, if the file is there."""
+        if file.exists():
+            with np.load(file) as content:
+                self._kept.update(zip(content["phrases"].tolist(), content["vectors"], strict=True))
+
+    def keep(self, file: Path) -> None:
+        """Write all that was encoded, for a later process."""
+        if self._kept:
+            vectors = np.stack(list(self._kept.values()))
+            np.savez(file, phrases=np.array(list(self._kept)), vectors=vectors)
 
     def words(self) -> list[str]:
         """The encoder's own English words: whole words of its vocabulary."""

@@ -19,6 +19,7 @@ import torch
 
 from vlm_robot.detection.compact.checkpoint import Calibration, CompactConfig, write_config
 from vlm_robot.detection.compact.detector import CompactDetector, load_compact
+from vlm_robot.detection.compact.text_encoder import TextEncoder
 from vlm_robot.evaluation.detections import calibration, figures, report, timing
 from vlm_robot.evaluation.detections.corruptions import NAMES, corrupt
 from vlm_robot.evaluation.detections.figures import Split
@@ -30,6 +31,7 @@ from vlm_robot.types import Image, InputError
 
 _MOST_ABSENT, _MOST_WRONG = 0.02, 0.12
 """Shares allowed on the validation split: under the targets, since a test split differs."""
+_TEXTS = "texts.npz"
 _THRESHOLDS = tuple(np.arange(0.05, 0.96, 0.025).round(3))
 
 
@@ -39,20 +41,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     torch.set_num_threads(options.threads)
     try:
         folder = find_checkpoint(options.model).folder
+        encoder = TextEncoder()
+        encoder.remember(options.out / _TEXTS)
+        options.out.mkdir(parents=True, exist_ok=True)
         if options.calibrate:
-            calibrate(folder, options.data.parent, most=options.most)
-        measured = measure(folder, options)
+            calibrate(load_compact(folder, encoder=encoder), folder, options)
+            encoder.keep(options.out / _TEXTS)
+        measured = measure(load_compact(folder, encoder=encoder), folder, options)
     except (InputError, ModelError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    encoder.keep(options.out / _TEXTS)
     report.write(options.out, measured)
     print(report.table(measured))
     return 0
 
 
-def calibrate(folder: Path, data: Path, *, most: int) -> None:
+def calibrate(detector: CompactDetector, folder: Path, options: argparse.Namespace) -> None:
     """Fit the scores, choose the default threshold, and write both into config.json."""
-    detector = load_compact(folder)
+    data: Path = options.data.parent
+    most: int = options.most
     config = detector.config
     bare = _with(detector, Calibration())
     fitted = calibration.calibration_of(_split(bare, data / "calibration", most))
@@ -68,9 +76,8 @@ def calibrate(folder: Path, data: Path, *, most: int) -> None:
     write_config(folder, replace(config, calibration=chosen, figures=kept))
 
 
-def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+def measure(detector: CompactDetector, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Every figure that was asked for."""
-    detector = load_compact(folder)
     scenes = _some(read_scenes(options.data), options.most)
     vocabulary = read_vocabulary(options.data / "vocabulary.json")
     result: dict[str, Any] = {"images": len(scenes), "model": str(detector.info)}

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 
 from vlm_robot.detection.compact.checkpoint import Calibration
 from vlm_robot.detection.postprocess import iou_matrix
-from vlm_robot.evaluation.detections.figures import Split
+from vlm_robot.evaluation.detections.figures import Split, false_box_rate, wrong_names
 from vlm_robot.evaluation.detections.seen import Named
 
 _HIT_IOU = 0.5
@@ -19,7 +19,7 @@ _BINS = 15
 
 def outcomes(split: Split, phrases: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Scores of all boxes of phrases, and whether each is right: the first on a true object."""
-    named = split.name(split.detector.phrase_vectors(phrases))
+    named = split.named(phrases)
     truth = split.truth(phrases, ["known", "unseen_instance", "unseen_kind"])
     parts = [
         (some.scores, right(some, seen.scene.boxes, true))
@@ -33,12 +33,12 @@ def right(
     named: Named, objects: NDArray[np.float32], truth: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Which boxes are right: on an object that the phrase is true of, and the first on it."""
-    hits = iou_matrix(named.boxes, objects) >= _HIT_IOU
-    hits &= truth[:, named.labels].T
+    overlap = np.greater_equal(iou_matrix(named.boxes, objects), _HIT_IOU)
+    hits: NDArray[np.bool_] = overlap & truth[:, named.labels].T
     result = np.zeros(len(named.boxes), bool)
     taken: set[tuple[int, int]] = set()
     order = np.argsort(-named.scores, kind="stable")
-    for row in order[hits.any(axis=1)[order]]:
+    for row in order[np.asarray(hits.any(axis=1))[order]]:
         label = int(named.labels[row])
         free = [o for o in np.flatnonzero(hits[row]).tolist() if (o, label) not in taken]
         if free:
@@ -96,8 +96,6 @@ def choose_threshold(
     Returns:
         The threshold, and the two shares and the F1 threshold that led to it.
     """
-    from vlm_robot.evaluation.detections.figures import false_box_rate, wrong_names
-
     phrases = split.vocabulary.phrases("known")
     scores, correct = outcomes(split, phrases)
     total = sum(int(true.sum()) for true in split.truth(phrases, ["known", "unseen_instance"]))

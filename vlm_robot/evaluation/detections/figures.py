@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ class Split:
     detector: CompactDetector
     vocabulary: Vocabulary
     seen: Sequence[Seen]
+    kept: dict[tuple[str, ...], list[Named]] = field(default_factory=dict)
 
     def truth(self, phrases: Sequence[str], splits: Sequence[str]) -> list[NDArray[np.bool_]]:
         """For each scene (objects, P): true, and the object's instance is in one of `splits`."""
@@ -58,12 +59,19 @@ class Split:
             for seen in self.seen
         ]
 
-    def name(self, vectors: Tensor, *, least_raw: float = LEAST_RAW) -> list[Named]:
-        """Boxes of the phrases in every scene, those in ignored regions left out."""
+    def name(self, vectors: Tensor) -> list[Named]:
+        """Boxes of prompts (P, E) in every scene, those in ignored regions left out."""
         return [
-            count_only(name_boxes(self.detector, seen, vectors, least_raw=least_raw), seen.scene)
+            count_only(name_boxes(self.detector, seen, vectors, least_raw=LEAST_RAW), seen.scene)
             for seen in self.seen
         ]
+
+    def named(self, phrases: Sequence[str]) -> list[Named]:
+        """Boxes of phrases in every scene; kept, since several figures ask for the same."""
+        key = tuple(phrases)
+        if key not in self.kept:
+            self.kept[key] = self.name(self.detector.phrase_vectors(phrases))
+        return self.kept[key]
 
     def precision(
         self,
@@ -78,11 +86,10 @@ class Split:
         An object of another split that the phrase is true of counts neither way; every other
         object is a negative.
         """
-        vectors = self.detector.phrase_vectors(phrases) if vectors is None else vectors
         others = [s for s in ("known", "unseen_instance", "unseen_kind") if s != split]
         return average_precision(
             [seen.scene for seen in self.seen],
-            self.name(vectors),
+            self.named(phrases) if vectors is None else self.name(vectors),
             self.truth(phrases, [split]),
             self.truth(phrases, others),
             every_iou=every_iou,
@@ -139,7 +146,7 @@ def unseen_kinds(split: Split, *, shuffles: int = 5) -> dict[str, Any]:
         return {}
     phrases, owner = _kind_phrases(split.vocabulary, kinds)
     vectors = split.detector.phrase_vectors(phrases)
-    told = split.precision(phrases, "unseen_kind", vectors=vectors)
+    told = split.precision(phrases, "unseen_kind")
     names = split.precision(kinds, "unseen_kind")
     rng = np.random.default_rng(0)
     controls = [
@@ -236,21 +243,21 @@ def _enrol(split: Split, kind: str, places: Sequence[tuple[int, int]]) -> Tensor
 def wrong_names(split: Split, threshold: float) -> float:
     """Share of unseen kinds' objects that some known phrase, untrue of them, names."""
     phrases = split.vocabulary.phrases("known")
-    named = split.name(split.detector.phrase_vectors(phrases), least_raw=LEAST_RAW)
+    named = split.named(phrases)
     truth = split.truth(phrases, ["unseen_kind"])
     wrong = []
     for i, unseen in enumerate(split.in_split("unseen_kind")):
         objects, some = split.seen[i].scene.boxes, named[i]
         sure = some.scores >= threshold
-        hits: NDArray[np.bool_] = iou_matrix(objects, some.boxes[sure]) >= _HIT_IOU
+        hits = np.greater_equal(iou_matrix(objects, some.boxes[sure]), _HIT_IOU)
         lies: NDArray[np.bool_] = hits & ~truth[i][:, some.labels[sure]]
-        wrong.append(lies.any(axis=1)[unseen])
+        wrong.append(np.asarray(lies.any(axis=1))[unseen])
     return float(np.concatenate(wrong).mean())
 
 
 def false_box_rate(split: Split, phrases: Sequence[str], threshold: float) -> float:
     """Share of images with a box for a phrase that nothing in them answers; mean over phrases."""
-    named = split.name(split.detector.phrase_vectors(phrases), least_raw=LEAST_RAW)
+    named = split.named(phrases)
     hit = np.zeros((len(named), len(phrases)), bool)
     for row, some in zip(hit, named, strict=True):
         row[some.labels[some.scores >= threshold]] = True
@@ -260,7 +267,7 @@ def false_box_rate(split: Split, phrases: Sequence[str], threshold: float) -> fl
 def absent_known(split: Split, threshold: float) -> float:
     """The same for known phrases, over the images that hold nothing they are true of."""
     phrases = split.vocabulary.phrases("known")
-    named = split.name(split.detector.phrase_vectors(phrases))
+    named = split.named(phrases)
     truth = split.truth(phrases, ["known", "unseen_instance", "unseen_kind"])
     rates = np.zeros(2)
     for some, true in zip(named, truth, strict=True):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from vlm_robot.detection.compact.detector import CompactDetector
 from vlm_robot.detection.compact.network import Cells, combined_scores
-from vlm_robot.detection.postprocess import iou_matrix
+from vlm_robot.detection.postprocess import iou_matrix, nms
 from vlm_robot.training.dataset import Scene, read_image
 from vlm_robot.types import Image
 
@@ -21,6 +20,8 @@ _BATCH = 8
 _CELLS = 400
 _MOST_BOXES = 20
 """Boxes kept of one phrase in one image."""
+_MOST_PAIRS = 3000
+"""Pairs of a cell and a phrase that are kept of one image before NMS, best first."""
 _NMS_IOU = 0.7
 
 
@@ -88,34 +89,43 @@ def name_boxes(
     cells = seen.cells
     logits = detector.similarity_logits(cells.embeddings, vectors)
     raw = combined_scores(cells.objectness[:, None], logits)
-    if len(raw) > 4 * _MOST_BOXES:  # of one phrase, weaker ones would never be kept
-        least = raw.topk(4 * _MOST_BOXES, dim=0).values[-1]
-        raw = raw.where(raw >= least, torch.zeros(()))
-    rows, labels = torch.nonzero(raw >= least_raw, as_tuple=True)
-    scores = raw[rows, labels].numpy()
-    boxes = cells.boxes[rows].numpy()
-    keep = _nms(boxes, scores, labels.numpy())
-    return Named(boxes[keep], detector.calibrated(scores[keep]), labels.numpy()[keep])
+    if raw.numel() > _MOST_PAIRS:
+        least_raw = max(least_raw, float(raw.flatten().topk(_MOST_PAIRS).values[-1]))
+    rows, labels = _nms_by_phrase(raw, cells.boxes, least_raw)
+    scores = detector.calibrated(raw[rows, labels].numpy())
+    return Named(cells.boxes[rows].numpy(), scores, labels.numpy())
 
 
-def _nms(
-    boxes: NDArray[np.float32], scores: NDArray[np.float32], labels: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """NMS phrase by phrase of many boxes, more than the detector's own way has memory for."""
-    if not len(boxes):
-        return np.zeros(0, np.int64)
-    corners = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], 1).astype(np.float64)
-    kept = cv2.dnn.NMSBoxesBatched(
-        corners.tolist(), scores.tolist(), labels.tolist(), 0.0, _NMS_IOU
-    )
-    return np.asarray(kept, np.int64).reshape(-1)
+def _nms_by_phrase(raw: Tensor, boxes: Tensor, least_raw: float) -> tuple[Tensor, Tensor]:
+    """Greedy NMS of every phrase at once: cells and phrases of the boxes that stay.
+
+    Args:
+        raw: (N, P) scores of N boxes.
+    """
+    near = torch.from_numpy(iou_matrix(boxes.numpy(), boxes.numpy()) > _NMS_IOU)
+    near.fill_diagonal_(True)
+    phrases = torch.nonzero(raw.amax(0) >= least_raw)[:, 0]
+    left = raw[:, phrases].T.contiguous()
+    rows, labels = [], []
+    for _ in range(_MOST_BOXES):
+        best, cell = left.max(1)
+        going = best >= least_raw
+        left, phrases, cell = left[going], phrases[going], cell[going]
+        if not len(phrases):
+            break
+        rows.append(cell)
+        labels.append(phrases)
+        left.masked_fill_(near[cell], 0.0)
+    none = torch.zeros(0, dtype=torch.int64)
+    return torch.cat([none, *rows]), torch.cat([none, *labels])
 
 
 def objects_only(seen: Seen, count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The `count` best boxes whatever they are, and their objectness."""
     scores = seen.cells.objectness.sigmoid().numpy()
     boxes = seen.cells.boxes.numpy()
-    kept = _nms(boxes, scores, np.zeros(len(boxes), np.int64))[:count]
+    order = np.argsort(-scores)
+    kept = order[nms(boxes[order], _NMS_IOU)][:count]
     return boxes[kept], scores[kept]
 
 

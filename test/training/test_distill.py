@@ -1,0 +1,64 @@
+"""A teacher's boxes become pseudo-labels; the teacher here is a fake that knows the truth."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vlm_robot.detection.detector import DetectionOptions, EncodedPrompts, ModelInfo
+from vlm_robot.detection.prompts import PromptSet
+from vlm_robot.training.distill import (
+    image_files,
+    pseudo_label,
+    pseudo_vocabulary,
+    read_phrases,
+)
+from vlm_robot.types import Detections, Image, InputError
+
+
+class FakeTeacher:
+    """Sees the same three boxes in every image: sure, half sure, and half sure of the first."""
+
+    info = ModelInfo("fake", "cpu", "float32", 0.4)
+
+    def encode(self, prompts: PromptSet) -> EncodedPrompts:
+        return EncodedPrompts(prompts, None)
+
+    def detect(
+        self, images: Sequence[Image], prompts: EncodedPrompts, options: DetectionOptions
+    ) -> list[Detections]:
+        boxes = np.array([[0, 0, 50, 50], [60, 60, 90, 90], [1, 1, 50, 50]], np.float32)
+        scores = np.array([0.9, 0.3, 0.25], np.float32)
+        labels = np.array([1, 0, 0])
+        return [Detections(boxes, scores, labels, prompts.prompts.labels) for _ in images]
+
+
+def test_sure_boxes_are_taught_by_their_score_and_others_are_neither(tiny_data: Path) -> None:
+    files = image_files(tiny_data / "train", 3)
+    scenes = pseudo_label(FakeTeacher(), files, ["disc", "square"], threshold=0.4)
+    assert len(scenes) == 3
+    for scene in scenes:
+        assert scene.instances == ("square",)
+        np.testing.assert_allclose(scene.weights, [0.9])
+        np.testing.assert_allclose(scene.ignored, [[60, 60, 90, 90]])
+
+
+def test_labels_come_with_their_phrases(tmp_path: Path) -> None:
+    file = tmp_path / "labels.txt"
+    file.write_text("mug, red mug, something to drink from\n\nchair\n")
+    labels = read_phrases(file)
+    assert labels["mug"] == ("mug", "red mug", "something to drink from")
+    vocabulary = pseudo_vocabulary(labels)
+    assert vocabulary.phrases("known") == ("chair", "mug", "red mug", "something to drink from")
+
+
+def test_a_file_without_labels_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("\n\n")
+    with pytest.raises(InputError, match="names 0 labels"):
+        read_phrases(tmp_path / "labels.txt")
+
+
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no image"):
+        image_files(tmp_path, 0)

@@ -1,0 +1,154 @@
+"""Distil a detector into a compact one, from images that nobody labelled.
+
+`python -m vlm_robot.training.distill --teacher MODEL --images DIR --phrases FILE --out RUN ...`
+
+The teacher's boxes become pseudo-labels that count by their confidence, and each label is
+taught in attribute-rich phrases. The alignment to neighbouring phrases that keeps the text space
+general is the trainer's own (`Objective`), after Li et al., 'Distilling Large Vision-Language
+Model with Out-of-Distribution Generalizability' (ICCV 2023).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from vlm_robot.detection.compact.network import NetworkConfig
+from vlm_robot.detection.compact.text_encoder import TextEncoder
+from vlm_robot.detection.detector import DetectionOptions, Detector
+from vlm_robot.detection.factory import load_detector
+from vlm_robot.detection.postprocess import iou_matrix
+from vlm_robot.detection.prompts import MAX_PROMPTS, prompt_set
+from vlm_robot.models.checkpoint import ModelError
+from vlm_robot.training.dataset import Scene, read_image
+from vlm_robot.training.phrasebook import Phrasebook
+from vlm_robot.training.trainer import Trainer, TrainSettings, new_network, write_settings
+from vlm_robot.training.vocabulary import Instance, Vocabulary
+from vlm_robot.types import Detections, InputError
+
+_IMAGES = (".jpg", ".jpeg", ".png", ".webp")
+_UNSURE = 0.5
+"""Share of the teacher's threshold above which a box is neither taught nor denied."""
+_SAME_IOU = 0.7
+
+
+def read_phrases(file: Path) -> dict[str, tuple[str, ...]]:
+    """Labels with their phrases: one label a line, further phrases after it, by commas.
+
+    Raises:
+        InputError: the file can't be read, or names nothing.
+    """
+    try:
+        lines = [line.strip() for line in file.read_text().splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file} can't be read: name a text file of labels") from error
+    rows = [[p.strip() for p in line.split(",") if p.strip()] for line in lines]
+    labels = {row[0]: tuple(dict.fromkeys(row)) for row in rows if row}
+    if not 0 < len(labels) <= MAX_PROMPTS:
+        raise InputError(f"{file} names {len(labels)} labels: 1 to {MAX_PROMPTS} are possible")
+    return labels
+
+
+def pseudo_label(
+    teacher: Detector,
+    files: Sequence[Path],
+    labels: Sequence[str],
+    *,
+    threshold: float,
+) -> list[Scene]:
+    """Let a teacher label images; what it half believes becomes an ignored region.
+
+    A box's weight is the teacher's score. A box that answers several labels is taught the best.
+    """
+    prompts = teacher.encode(prompt_set(labels, threshold=threshold * _UNSURE))
+    options = DetectionOptions(nms_iou=_SAME_IOU, class_agnostic_nms=True)
+    scenes = []
+    for file in files:
+        found = teacher.detect([read_image(file)], prompts, options)[0]
+        scenes.append(_scene(file, found, threshold))
+    return scenes
+
+
+def _scene(file: Path, found: Detections, threshold: float) -> Scene:
+    sure = found.scores >= threshold
+    kept, unsure = found.take(sure), found.take(~sure)
+    names = tuple(kept.phrase(row) for row in range(len(kept)))
+    boxes, doubtful = np.array(kept.boxes), np.array(unsure.boxes)
+    if len(boxes) and len(doubtful):
+        doubtful = doubtful[iou_matrix(doubtful, boxes).max(axis=1) < _SAME_IOU]
+    return Scene(file, boxes, names, doubtful, np.array(kept.scores))
+
+
+def pseudo_vocabulary(labels: dict[str, tuple[str, ...]]) -> Vocabulary:
+    """A vocabulary whose instances are the labels."""
+    rows = {label: Instance(label, label, "known", said, ()) for label, said in labels.items()}
+    return Vocabulary(rows, ())
+
+
+def image_files(folder: Path, most: int) -> list[Path]:
+    """Images in a folder and below, at most `most` of them, evenly; 0: all.
+
+    Raises:
+        InputError: there is none.
+    """
+    files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in _IMAGES)
+    if not files:
+        raise InputError(f"{folder} holds no image ({', '.join(_IMAGES)})")
+    if not most or len(files) <= most:
+        return files
+    return [files[i] for i in np.linspace(0, len(files) - 1, most).astype(int)]
+
+
+def distill(options: argparse.Namespace) -> None:
+    """Label the images, then train a student as the command's options say."""
+    labels = read_phrases(options.phrases)
+    teacher = load_detector(options.teacher)
+    threshold = options.threshold or teacher.info.threshold
+    files = image_files(options.images, options.most)
+    scenes = pseudo_label(teacher, files, list(labels), threshold=threshold)
+    print(f"{len(scenes)} images, {sum(len(s.boxes) for s in scenes)} pseudo-labels", flush=True)
+    settings = TrainSettings(minutes=options.minutes, seed=options.seed)
+    torch.manual_seed(settings.seed)
+    book = Phrasebook(pseudo_vocabulary(labels), TextEncoder(), cache=options.out / "phrases.pt")
+    width = options.width
+    config = NetworkConfig(backbone_width=width, neck_width=max(8, int(96 * width) // 8 * 8))
+    trainer = Trainer(new_network(config, book), book, lambda: scenes, options.out, settings)
+    write_settings(options.out, settings)
+    trainer.resume()
+    trainer.run()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    try:
+        distill(options)
+    except (InputError, ModelError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="distill", description=__doc__)
+    parser.add_argument("--teacher", required=True, help="bundled name, folder or hub id")
+    parser.add_argument("--images", type=Path, required=True, help="folder of images")
+    parser.add_argument("--phrases", type=Path, required=True, help="labels, one a line")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--minutes", type=float, required=True, help="of training in all")
+    parser.add_argument("--width", type=float, default=0.5, help="of the student, 1: full")
+    parser.add_argument("--threshold", type=float, default=0.0, help="0: the teacher's own")
+    parser.add_argument("--most", type=int, default=0, help="images at most; 0: all")
+    parser.add_argument("--threads", type=int, default=1, help="of the training process")
+    parser.add_argument("--seed", type=int, default=0, help="of everything random")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

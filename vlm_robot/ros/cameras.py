@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage
 from sensor_msgs.msg import Image as ImageMsg
 
-from vlm_robot.ros.conversions import AnyImageMsg, frame_from, intrinsics_from, nanoseconds
+from vlm_robot.messages import frame_from, nanoseconds
 from vlm_robot.ros.found_subscription import Choice, FoundSubscription
 from vlm_robot.ros.slow_log import SlowLog
 from vlm_robot.settings import CameraSettings
 from vlm_robot.stamp_pairing import Pair, StampPairing
-from vlm_robot.types import Frame, InputError, Intrinsics
+from vlm_robot.types import Frame
+
+AnyImageMsg: TypeAlias = ImageMsg | CompressedImage
 
 SILENT_AFTER = 3.0
 """Seconds without an image after which a camera is called silent."""
@@ -42,31 +44,13 @@ class RawFrame(NamedTuple):
         Raises:
             InputError: the image is broken.
         """
-        intrinsics, reason = self._intrinsics()
-        frame = frame_from(
+        return frame_from(
             self.camera,
             self.image,
-            intrinsics=intrinsics,
-            depth=None if reason else self.depth,
-            depth_missing=reason or self.depth_missing,
+            info=self.info,
+            depth=self.depth,
+            depth_missing=self.depth_missing,
         )
-        if intrinsics and (intrinsics.width, intrinsics.height) not in (frame.size, (0, 0)):
-            reason = (
-                f"camera_info is for {intrinsics.width}x{intrinsics.height},"
-                f" the image is {frame.size[0]}x{frame.size[1]}"
-            )
-            return Frame(
-                frame.camera, frame.stamp, frame.frame_id, frame.image, depth_missing=reason
-            )
-        return frame
-
-    def _intrinsics(self) -> tuple[Intrinsics | None, str]:
-        if self.info is None:
-            return None, ""
-        try:
-            return intrinsics_from(self.info), ""
-        except InputError as error:
-            return None, str(error)
 
 
 class CameraInput:

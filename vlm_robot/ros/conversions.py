@@ -1,19 +1,14 @@
-"""ROS messages to the project's types and back. Stamps become nanoseconds, arrays stay shared."""
+"""The project's types to ROS messages, and back where only requests send them."""
 
 from __future__ import annotations
 
 import array
-import math
 from collections.abc import Sequence
-from typing import TypeAlias
 
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
-from nav_msgs.msg import OccupancyGrid as OccupancyGridMsg
-from nav_msgs.msg import Path
 from numpy.typing import NDArray
-from sensor_msgs.msg import CameraInfo, CompressedImage
 from sensor_msgs.msg import Image as ImageMsg
 from std_msgs.msg import Header
 from vision_msgs.msg import (
@@ -26,123 +21,25 @@ from vision_msgs.msg import (
 )
 from vlm_robot_msgs import msg as vlm
 
-from vlm_robot.imaging.decode import (
-    decode_compressed,
-    decode_compressed_depth,
-    decode_depth,
-    decode_image,
-)
 from vlm_robot.types import (
     Answer,
     Boxes3D,
     Detections,
-    Frame,
     HardLimit,
     Image,
     InputError,
-    Intrinsics,
     LandmarkWish,
     Observation,
-    OccupancyGrid,
-    PathCandidate,
     PathScore,
     PlanEvaluation,
     Wish,
 )
-
-AnyImageMsg: TypeAlias = ImageMsg | CompressedImage
-
-
-def nanoseconds(stamp: Time) -> int:
-    """A stamp in nanoseconds."""
-    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
 
 
 def header(stamp: int, frame_id: str) -> Header:
     """A header of a stamp in nanoseconds."""
     seconds, rest = divmod(stamp, 1_000_000_000)
     return Header(stamp=Time(sec=seconds, nanosec=rest), frame_id=frame_id)
-
-
-def image_from(message: AnyImageMsg) -> Image:
-    """Pixels (height, width, 3) uint8 RGB of a raw or compressed image.
-
-    Raises:
-        InputError: the image is broken or of an unknown encoding.
-    """
-    if isinstance(message, CompressedImage):
-        return decode_compressed(message.data)
-    return decode_image(
-        message.data,
-        width=message.width,
-        height=message.height,
-        step=message.step,
-        encoding=message.encoding,
-        is_bigendian=bool(message.is_bigendian),
-    )
-
-
-def depth_from(message: AnyImageMsg) -> NDArray[np.float32]:
-    """Depth (height, width) float32 metres, NaN where nothing was measured.
-
-    Raises:
-        InputError: the depth image is broken or of an unknown encoding.
-    """
-    if isinstance(message, CompressedImage):
-        return decode_compressed_depth(message.data, message.format)
-    return decode_depth(
-        message.data,
-        width=message.width,
-        height=message.height,
-        step=message.step,
-        encoding=message.encoding,
-        is_bigendian=bool(message.is_bigendian),
-    )
-
-
-def intrinsics_from(message: CameraInfo) -> Intrinsics:
-    """Calibration of a camera.
-
-    Raises:
-        InputError: the calibration can't be one.
-    """
-    return Intrinsics(
-        width=message.width,
-        height=message.height,
-        matrix=np.array(message.k, dtype=np.float64).reshape(3, 3),
-        distortion=tuple(float(d) for d in message.d),
-        model=message.distortion_model,
-    )
-
-
-def frame_from(
-    camera: str,
-    image: AnyImageMsg,
-    *,
-    intrinsics: Intrinsics | None = None,
-    depth: AnyImageMsg | None = None,
-    depth_missing: str = "",
-) -> Frame:
-    """A frame of what came for one stamp. A broken depth image is left out, with the reason.
-
-    Raises:
-        InputError: the image is broken.
-    """
-    pixels = image_from(image)
-    metres = None
-    if depth is not None:
-        try:
-            metres = depth_from(depth)
-        except InputError as error:
-            depth_missing = f"depth image is broken: {error}"
-    if metres is not None and metres.shape != pixels.shape[:2]:
-        depth_missing = (
-            f"depth is {metres.shape[1]}x{metres.shape[0]}, image {pixels.shape[1]}x"
-            f"{pixels.shape[0]}: publish depth registered to the image"
-        )
-        metres = None
-    stamp = nanoseconds(image.header.stamp)
-    return Frame(camera, stamp, image.header.frame_id, pixels, metres, intrinsics, depth_missing)
 
 
 def detection_2d_msgs(head: Header, detections: Detections) -> list[Detection2D]:
@@ -225,42 +122,6 @@ def image_msg(head: Header, image: Image) -> ImageMsg:
     # An array.array is taken over as it is; bytes are checked one by one, 5 to 9 times slower.
     message.data = array.array("B", np.ascontiguousarray(image).data.cast("B"))
     return message
-
-
-def grid_from(message: OccupancyGridMsg) -> OccupancyGrid:
-    """A map of cells.
-
-    Raises:
-        InputError: the data's length isn't width times height, or the map can't be one.
-    """
-    info = message.info
-    if len(message.data) != info.width * info.height:
-        raise InputError(
-            f"the costmap holds {len(message.data)} cells but says {info.width}x{info.height}"
-        )
-    origin = info.origin
-    return OccupancyGrid(
-        stamp=nanoseconds(message.header.stamp),
-        frame_id=message.header.frame_id,
-        cells=np.asarray(message.data, dtype=np.int8).reshape(info.height, info.width),
-        resolution=info.resolution,
-        origin=(origin.position.x, origin.position.y, yaw_of(origin.orientation)),
-    )
-
-
-def yaw_of(q: Quaternion) -> float:
-    """Rotation about z, radians; NaN for a quaternion that is none. Needs no unit length."""
-    norm = q.x * q.x + q.y * q.y + q.z * q.z + q.w * q.w
-    if not (math.isfinite(norm) and norm > 1e-12):
-        return math.nan
-    return math.atan2(2 * (q.w * q.z + q.x * q.y) / norm, 1 - 2 * (q.y * q.y + q.z * q.z) / norm)
-
-
-def candidate_from(path: Path, default_frame: str) -> PathCandidate:
-    """A path's poses as x, y, yaw; in `default_frame` where the path names none."""
-    rows = [(p.pose.position.x, p.pose.position.y, yaw_of(p.pose.orientation)) for p in path.poses]
-    frame_id = path.header.frame_id or default_frame
-    return PathCandidate(frame_id, np.array(rows, dtype=np.float64).reshape(-1, 3))
 
 
 def wish_from(message: vlm.Wish) -> Wish:

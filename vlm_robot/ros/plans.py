@@ -16,12 +16,10 @@ from vlm_robot_msgs.msg import CandidatePaths
 from vlm_robot_msgs.msg import PlanEvaluation as PlanEvaluationMsg
 from vlm_robot_msgs.srv import EvaluatePaths
 
+from vlm_robot.messages import candidate_from, grid_from, nanoseconds
 from vlm_robot.ros.conversions import (
-    candidate_from,
-    grid_from,
     header,
     limit_from,
-    nanoseconds,
     plan_msg,
     wish_from,
 )

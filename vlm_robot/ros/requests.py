@@ -19,13 +19,12 @@ from vlm_robot_msgs.srv import Ask, Detect, SetPrompts
 
 from vlm_robot.answering.answerer import AnswerCancelled, CancelToken, DeadlineExceeded
 from vlm_robot.detection.prompts import Exemplar
+from vlm_robot.messages import frame_from, image_from
 from vlm_robot.ros.conversions import (
     answer_msg,
     boxes_from,
     detections_2d_msg,
     detections_3d_msg,
-    frame_from,
-    image_from,
 )
 from vlm_robot.ros.pipeline import NoFrameError, Pipeline, StaleFrameError, UnknownCameraError
 from vlm_robot.scheduler import RequestDeadlineError, SchedulerBusyError, SchedulerClosedError

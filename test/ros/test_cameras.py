@@ -38,6 +38,12 @@ def test_compressed_images_are_found_out(make_graph, topic):
     assert results[0].detections
 
 
+def test_a_simulated_clock_that_stands_still_blinds_nobody(make_graph):
+    graph = make_graph({"use_sim_time": True}).start()
+    results = graph.detections()
+    graph.send_until(graph.publisher(Image, TOPIC), graph.image, results)
+
+
 def test_two_cameras_share_one_model(make_graph):
     graph = make_graph({"cameras": ["front", "rear"]}).start()
     front, rear = graph.detections("front"), graph.detections("rear")

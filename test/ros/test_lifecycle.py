@@ -46,6 +46,37 @@ def test_a_lifecycle_manager_takes_it_through_its_states(make_graph):
     assert graph.node._pipeline is None
 
 
+OFFERED = {
+    "/vlm_robot/camera/detections": "vision_msgs/msg/Detection2DArray",
+    "/vlm_robot/camera/detections_3d": "vision_msgs/msg/Detection3DArray",
+    "/vlm_robot/camera/annotated": "sensor_msgs/msg/Image",
+    "/vlm_robot/camera/annotated/compressed": "sensor_msgs/msg/CompressedImage",
+    "/vlm_robot/plan_evaluation": "vlm_robot_msgs/msg/PlanEvaluation",
+    "/vlm_robot/plan_markers": "visualization_msgs/msg/MarkerArray",
+    "/vlm_robot/answer": "vlm_robot_msgs/msg/GroundedAnswer",
+    "/diagnostics": "diagnostic_msgs/msg/DiagnosticArray",
+    "/vlm_robot/candidate_paths": "vlm_robot_msgs/msg/CandidatePaths",
+    "/tf": "tf2_msgs/msg/TFMessage",
+    "/vlm_robot/detect": "vlm_robot_msgs/srv/Detect",
+    "/vlm_robot/ask": "vlm_robot_msgs/srv/Ask",
+    "/vlm_robot/evaluate_paths": "vlm_robot_msgs/srv/EvaluatePaths",
+    "/vlm_robot/set_prompts": "vlm_robot_msgs/srv/SetPrompts",
+    "/vlm_robot/ask_stream/_action/send_goal": "vlm_robot_msgs/action/AskStream_SendGoal",
+}
+
+
+def test_the_graph_shows_the_interface_of_the_docs(make_graph):
+    graph = make_graph().start()
+
+    def shown():
+        both = graph.client.get_topic_names_and_types() + (
+            graph.client.get_service_names_and_types()
+        )
+        return {name: types[0] for name, types in both}
+
+    wait_until(lambda: shown().items() >= OFFERED.items(), "the whole interface")
+
+
 def test_cleanup_ends_the_inference_thread(make_graph):
     graph = make_graph().start()
     thread = graph.node._pipeline.inference

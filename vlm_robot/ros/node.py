@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.clock import Clock, ClockType
 from rclpy.executors import MultiThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
@@ -58,7 +59,9 @@ class PerceptionNode(LifecycleNode):
         self._plans = Plans(self, self._requests, self._slow_log)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         group = MutuallyExclusiveCallbackGroup()
-        self.create_timer(POLL_SECONDS, self._poll, callback_group=group)
+        # Steady: a simulated clock that stands still must not blind the node.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(POLL_SECONDS, self._poll, callback_group=group, clock=steady)
 
     @property
     def settings(self) -> Settings:

@@ -300,6 +300,7 @@ def robot_limits(settings: Settings) -> RobotLimits:
         minimum_turning_radius=settings.min_turning_radius,
         maximum_jump=settings.max_jump,
         unknown_is_free=settings.unknown_is_free,
+        occupied_from=settings.occupied_from,
         maximum_speed=settings.max_speed,
         maximum_turn_rate=settings.max_turn_rate,
         maximum_costmap_age=settings.max_costmap_age or np.inf,

@@ -204,6 +204,13 @@ class Settings:
         1.0, "Longest step between two poses of a path.", low=0.01, high=100.0, unit="m"
     )
     unknown_is_free: bool = _setting(False, "Paths may cross unknown cells of the map.")
+    occupied_from: int = _setting(
+        65,
+        "Cells of this value or more are obstacles; 100 for Nav2's costmaps, which inflate below.",
+        low=1,
+        high=100,
+        unit="%",
+    )
     max_speed: float = _setting(
         0.5, "Speed that durations are computed with.", low=0.01, high=50.0, unit="m/s"
     )

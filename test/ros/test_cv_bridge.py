@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="needs rclpy: run by `make test`")
-cv_bridge = pytest.importorskip(
+pytest.importorskip(
     "cv_bridge", reason="no cv_bridge that works with this numpy", exc_type=ImportError
 )
+import cv_bridge
 from sensor_msgs.msg import Image
 
 from vlm_robot.messages import depth_from, image_from

@@ -20,6 +20,8 @@ from vlm_robot.answering.scene import PRESENT, Candidates, CannotTellError, Rule
 
 _FALSE_PREMISE = 0.2
 """Below this an attribute that the question takes for granted counts as contradicted."""
+_CONSIDERED = 0.25
+"""Things less likely meant than this part of the likeliest are left out of account."""
 _MOST_LISTED = 8
 _MOST_MISSED = 10
 
@@ -303,7 +305,8 @@ class Reasoner:
         """
         found = self._scene.candidates(noun)
         if found.best >= PRESENT:
-            return found
+            meant = found.meant()
+            return found.take(np.flatnonzero(meant >= _CONSIDERED * meant.max()))
         text = self._not_seen(noun, found) + "."
         strong = found.present >= PRESENT
         contradicted = strong.any() and found.best < _FALSE_PREMISE and not found.unseen
@@ -351,7 +354,7 @@ class Reasoner:
         holds, _, unseen = self._scene.holds(predicate, found.indices[seen])
         if unseen:
             raise CannotTellError(Rule.PREMISE_UNSEEN, f"I see no {unseen[0]}.")
-        return float(np.average(holds, weights=found.likely[seen]))
+        return float(np.average(holds, weights=found.meant()[seen]))
 
     def _rests_on(self, found: Candidates, predicate: Predicate) -> tuple[int, ...]:
         if not isinstance(predicate, Related):
@@ -362,7 +365,7 @@ class Reasoner:
     def _colour_shares(self, found: Candidates) -> Floats:
         seen = found.seen()
         rows = [self._scene.colours(int(found.indices[k])) for k in seen]
-        return np.asarray(np.average(rows, axis=0, weights=found.likely[seen]), np.float64)
+        return np.asarray(np.average(rows, axis=0, weights=found.meant()[seen]), np.float64)
 
     def _refuse_mixed(self, noun: Noun, found: Candidates) -> None:
         """Don't give one colour for things of several."""

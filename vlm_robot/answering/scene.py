@@ -28,6 +28,7 @@ from vlm_robot.geometry.depth import boxes_from_depth
 from vlm_robot.types import Detections, Frame
 
 PRESENT = 0.5
+_SURE = 0.9
 """From this probability on a thing is spoken of as seen."""
 _WEAKEST = 0.1
 """Boxes less likely than this aren't weighed at all."""
@@ -92,6 +93,22 @@ class Candidates:
     def best(self) -> float:
         """The highest probability; 0 where there is no candidate."""
         return float(self.likely.max(initial=0.0))
+
+    def take(self, which: NDArray[np.int64]) -> Candidates:
+        """Those at positions `which`."""
+        supports = tuple(self.supports[k] for k in which)
+        rows = (self.indices[which], self.likely[which], self.present[which])
+        return Candidates(*rows, supports, self.unseen)
+
+    def meant(self) -> Floats:
+        """(K,) probability that each is the one meant, if one is: the odds that it is there.
+
+        With independent presences, P(i is there and no other) is in proportion to p / (1 - p).
+        Of things that are surely there, one is meant as likely as another.
+        """
+        likely = np.clip(self.likely, 0.0, _SURE)
+        odds = likely / (1 - likely)
+        return np.asarray(odds / max(odds.sum(), 1e-12), np.float64)
 
     def seen(self) -> NDArray[np.int64]:
         """Positions of those that are more likely so than not, best first."""

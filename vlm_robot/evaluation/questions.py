@@ -276,6 +276,17 @@ class QuestionMaker:
             made.extend(form(number, shot, pick))
         return made
 
+    def names(
+        self, number: int, pick: Pick
+    ) -> tuple[list[tuple[str, NDArray[np.float32]]], list[str]]:
+        """Names of things in shot `number` with their boxes, and names of things that aren't."""
+        shot = self._shots[number]
+        orders = self._orders(shot, pick)
+        mixed = [*orders["adversarial"][:4], *orders["random"][:4]]
+        absent = self._absent(shot, [mixed[i] for i in pick.permutation(len(mixed))])
+        there = [(name, thing.box) for name, thing in self._sure(shot, pick)]
+        return there, list(dict.fromkeys(absent))
+
     def _sure(self, shot: Shot, pick: Pick) -> list[tuple[str, Thing]]:
         """Plain things that a name means alone, in random order, each with that name."""
         found = []

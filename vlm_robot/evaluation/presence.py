@@ -1,0 +1,96 @@
+"""Fit how a detector's score becomes the probability that a thing is there.
+
+`python -m vlm_robot.evaluation.presence --scenes DIR` asks, in each scene, for things that are
+there and for things that aren't, and fits
+logistic(slope · (logit(score) - logit(presence_score)))
+to whether the best box of each phrase is on the thing. Fit on the calibration split, never on the
+one that is reported.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from vlm_robot.answering import AnswerOptions
+from vlm_robot.detection.detector import Detector
+from vlm_robot.detection.factory import load_detector
+from vlm_robot.detection.prompts import prompt_set
+from vlm_robot.evaluation.answers import auroc, hits
+from vlm_robot.evaluation.questions import QuestionMaker, Shot, load_shots
+
+_EACH = 6
+
+
+class Presence(NamedTuple):
+    """The fit, in the terms of `AnswerOptions`, and what it rests on.
+
+    Attributes:
+        recall: share of things that are there whose best box is on them and more likely than not.
+        auroc: of the score, for there against not there.
+    """
+
+    presence_score: float
+    presence_slope: float
+    recall: float
+    auroc: float
+    phrases: int
+
+
+def best_scores(
+    detector: Detector, shots: Sequence[Shot], *, seed: int = 0
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Best score of each phrase asked, whether its box is on the thing, whether it is there."""
+    maker, options = QuestionMaker(shots), AnswerOptions()
+    rows: list[tuple[float, bool, bool]] = []
+    for number, shot in enumerate(shots):
+        there, absent = maker.names(number, np.random.default_rng([seed, number]))
+        boxes = dict(there[:_EACH])
+        phrases = [*boxes, *absent[: max(1, len(boxes))]]
+        encoded = detector.encode(prompt_set(phrases, threshold=0.01))
+        (found,) = detector.detect([shot.frame().image], encoded, options.detection)
+        for label, phrase in enumerate(found.phrases):
+            mine = np.flatnonzero(found.labels == label)[:1]
+            score = float(found.scores[mine].max(initial=0.01))
+            on = phrase in boxes and hits(found.boxes[mine], boxes[phrase][None])
+            rows.append((score, on, phrase in boxes))
+    table = np.array(rows, np.float64).reshape(-1, 3)
+    return table[:, 0], table[:, 1] > 0, table[:, 2] > 0
+
+
+def fit_presence(
+    scores: NDArray[np.float64], right: NDArray[np.bool_], there: NDArray[np.bool_]
+) -> Presence:
+    """Maximum likelihood of `right` under the logistic of the score's log-odds."""
+    clipped = np.clip(scores, 1e-4, 1 - 1e-4)
+    odds = np.log(clipped / (1 - clipped))
+
+    def loss(parameters: NDArray[np.float64]) -> float:
+        margin = np.where(right, 1.0, -1.0) * (parameters[0] * odds + parameters[1])
+        return float(np.logaddexp(0.0, -margin).mean() + 1e-4 * parameters[0] ** 2)
+
+    slope, offset = minimize(loss, np.array([1.0, 0.1]), method="BFGS").x
+    even = 1.0 / (1.0 + np.exp(offset / slope))
+    found = right & (odds * slope + offset >= 0)
+    recall = float(found.sum() / max(int(there.sum()), 1))
+    return Presence(float(even), float(slope), recall, auroc(scores, there), len(scores))
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scenes", type=Path, required=True, help="the calibration split's folder")
+    parser.add_argument("--detector", default="compact")
+    options = parser.parse_args()
+    detector = load_detector(options.detector)
+    print(fit_presence(*best_scores(detector, load_shots(options.scenes))))
+
+
+if __name__ == "__main__":
+    main()

@@ -165,7 +165,8 @@ class Output:
         if self.path.exists():
             shutil.rmtree(old, ignore_errors=True)
             self.path.rename(old)
-        os.sync()
+        for file in self._partial.iterdir():
+            _sync(file)
         self._partial.rename(self.path)
         shutil.rmtree(old, ignore_errors=True)
 
@@ -174,6 +175,12 @@ class Output:
             f"can't write to {self._partial}: {error.strerror or error}; what was written stays"
             " there, and --resume goes on once that is mended"
         )
+
+
+def _sync(file: Path) -> None:
+    """Have it on the disk: a name must not survive a power cut that its content doesn't."""
+    with file.open("rb") as content:
+        os.fsync(content.fileno())
 
 
 def _difference(old: Any, new: Any) -> str:

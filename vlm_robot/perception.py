@@ -92,7 +92,9 @@ class Perception:
         answerer = load_answerer(
             settings.answerer,
             detector=detector,
-            options=AnswerOptions(vocabulary=settings.answer_vocabulary),
+            options=AnswerOptions(vocabulary=settings.answer_vocabulary or VOCABULARY),
+            device=settings.device,
+            dtype=settings.dtype,
         )
         evaluator = PathEvaluator(limits=robot_limits(settings), interpreter=EmbeddedInterpreter())
         return cls(settings, detector=detector, answerer=answerer, evaluator=evaluator)

@@ -187,7 +187,9 @@ class Settings:
         16, "Most requests that wait; one more is refused as BUSY.", low=1, high=1000
     )
     answerer: str = _setting(
-        "evidence", "What answers questions: `evidence` reasons over detections, pixels and depth."
+        "evidence",
+        "What answers: `evidence` (reasons over detections, pixels, depth), or a chat VLM by folder"
+        " or hub id, whose answers are checked by the detector.",
     )
     answer_vocabulary: tuple[str, ...] = _setting(
         (),

@@ -13,6 +13,7 @@ from time import perf_counter
 import numpy as np
 
 from vlm_robot.answering import Answerer, AnswerOptions, CancelToken, load_answerer
+from vlm_robot.answering.answerer import VOCABULARY
 from vlm_robot.detection.detector import DetectionOptions, Detector, EncodedPrompts
 from vlm_robot.detection.factory import load_detector, warm_up
 from vlm_robot.detection.prompts import Exemplar, PromptSet, prompt_set

@@ -202,7 +202,9 @@ def enrolled_figures(
     """AP of unseen kinds that are shown by example boxes; example images aren't scored."""
     places = _objects_of_unseen_kinds(split)
     most = max(counts)
-    kinds = [kind for kind, found in sorted(places.items()) if len(found) >= most + 10]
+    kinds = [kind for kind, found in sorted(places.items()) if len(found) >= most + 5]
+    if not kinds:
+        return {"enrolled_kinds": 0}
     rng = np.random.default_rng(0)
     values: dict[int, list[float]] = {count: [] for count in counts}
     for _ in range(rounds):

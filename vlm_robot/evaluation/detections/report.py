@@ -58,9 +58,22 @@ def table(figures: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def write(out: Path, figures: dict[str, Any]) -> None:
-    """Write figures.json and figures.md into `out`."""
+def read(out: Path, model: Path) -> dict[str, Any]:
+    """Figures measured before, if they are of the same weights."""
+    file = out / "figures.json"
+    figures: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    return figures if figures.get("weights_sha256") == _digest(model) else {}
+
+
+def _digest(model: Path) -> str:
+    config = json.loads((model / "config.json").read_text())
+    return str(config.get("weights_sha256"))
+
+
+def write(out: Path, model: Path, measured: dict[str, Any]) -> None:
+    """Write figures.json and figures.md into `out`, beside what was measured before."""
     out.mkdir(parents=True, exist_ok=True)
+    figures = {"weights_sha256": _digest(model), **read(out, model), **measured}
     (out / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
     rest = "\n".join(f"- {name}: {value}" for name, value in figures.items())
     (out / "figures.md").write_text(f"{table(figures)}\n\nAll figures:\n\n{rest}\n")

@@ -26,11 +26,15 @@ class Calibration:
 
     Attributes:
         threshold: the default least probability, chosen on the validation split.
+        presence_even, presence_slope: see `detector.Presence`; fitted on the calibration split,
+            None where that wasn't done.
     """
 
     slope: float = 1.0
     offset: float = 0.0
     threshold: float = 0.3
+    presence_even: float | None = None
+    presence_slope: float = 1.0
 
 
 @dataclass(frozen=True)

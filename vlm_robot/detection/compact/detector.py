@@ -17,7 +17,7 @@ from vlm_robot.detection.compact.enrolment import enrol
 from vlm_robot.detection.compact.letterbox import Letterbox
 from vlm_robot.detection.compact.network import Cells, CompactNetwork, combined_scores
 from vlm_robot.detection.compact.text_encoder import TextEncoder
-from vlm_robot.detection.detector import DetectionOptions, EncodedPrompts, ModelInfo
+from vlm_robot.detection.detector import DetectionOptions, EncodedPrompts, ModelInfo, Presence
 from vlm_robot.detection.postprocess import detections
 from vlm_robot.detection.prompts import Exemplar, PromptSet
 from vlm_robot.types import Detections, Image
@@ -70,8 +70,11 @@ class CompactDetector:
     def info(self) -> ModelInfo:
         """The model's name, device and dtype, and the threshold chosen in validation."""
         kind = str(self._dtype).removeprefix("torch.")
-        threshold = self.config.calibration.threshold
-        return ModelInfo("compact", str(self._device), kind, threshold)
+        fit = self.config.calibration
+        presence = None
+        if fit.presence_even is not None:
+            presence = Presence(fit.presence_even, fit.presence_slope)
+        return ModelInfo("compact", str(self._device), kind, fit.threshold, presence)
 
     @torch.inference_mode()
     def encode(self, prompts: PromptSet) -> EncodedPrompts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import statistics
 import time
@@ -92,6 +93,8 @@ class _Flat(torch.nn.Module):
 
 
 def _exported(folder: Path) -> tuple[Path, NDArrayShape]:
+    importlib.import_module("onnx")  # torch's exporter needs it, and has an error of its own
+
     network, config = read_checkpoint(folder)
     width, height = config.input_size
     file = Path(os.environ.get("TMPDIR", "/tmp")) / "vlm_robot_compact.onnx"

@@ -64,7 +64,7 @@ setup(
         "rapidfuzz",
         "rich",
         "rosbags-image",
-        "rosbags>=0.10",
+        "rosbags>=0.11.8,<0.12",
         "safetensors",
         "scipy",
         "shapely>=2.0",

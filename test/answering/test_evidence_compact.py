@@ -14,8 +14,10 @@ from vlm_robot.types import Frame, Verdict
 pytestmark = pytest.mark.skipif(
     not (BUNDLED / "compact" / "model.safetensors").exists(), reason="the model isn't bundled yet"
 )
-SCENE = cv2.imread(str(Path(__file__).parent / "data" / "scene.jpg"))[:, :, ::-1]
-"""Rendered by the simulation, of its test split."""
+SCENE = cv2.imread(
+    str(Path(__file__).parents[1] / "detection" / "compact" / "images" / "home_1.jpg")
+)[:, :, ::-1]
+"""Rendered by the simulation, of its test split: a table and a rug."""
 
 
 @pytest.fixture(scope="module")

@@ -91,7 +91,8 @@ class AnswerOptions:
         vocabulary: what is looked for where a question names no thing.
         presence_score: the detector's score at which a box is as likely right as wrong; None: the
             threshold that the detector itself names.
-        presence_slope: how fast that probability rises with the score's log-odds.
+        presence_slope: how fast that probability rises with the score's log-odds; counts only
+            with a `presence_score`, else it is the detector's too.
         floor_score: weaker boxes aren't looked at.
         recall: the share of visible things that the detector finds in a good image.
         prior: how likely a thing that is asked about is there, before looking.

@@ -25,7 +25,7 @@ from vlm_robot.answering.quality import measure
 from vlm_robot.answering.reasoning import Finding, Reasoner
 from vlm_robot.answering.scene import CannotTellError, Rule, Scene
 from vlm_robot.answering.understanding import OtherLanguageError, Reading, Understanding
-from vlm_robot.detection.detector import Detector, EncodedPrompts
+from vlm_robot.detection.detector import Detector, EncodedPrompts, Presence
 from vlm_robot.detection.prompts import prompt_set
 from vlm_robot.types import Answer, Detections, Frame, InputError, Verdict
 
@@ -173,11 +173,16 @@ class EvidenceAnswerer:
         else:
             encoded = self._encode(phrases)
             (found,) = self._detector.detect([frame.image], encoded, self._options.detection)
-        even = self._options.presence_score or self._detector.info.threshold
-        serves = self._understanding.serves
         return Scene(
-            frame, found, self._options, serves, presence_score=float(np.clip(even, 0.01, 0.99))
+            frame, found, self._options, self._understanding.serves, presence=self._presence()
         )
+
+    def _presence(self) -> Presence:
+        """What the options say, or else the detector."""
+        if self._options.presence_score is not None:
+            return Presence(self._options.presence_score, self._options.presence_slope)
+        info = self._detector.info
+        return info.presence or Presence(float(np.clip(info.threshold, 0.01, 0.99)))
 
     def _encode(self, phrases: tuple[str, ...]) -> EncodedPrompts:
         if phrases not in self._encoded:

@@ -24,6 +24,7 @@ from vlm_robot.answering.relations import (
     quality_values,
     related,
 )
+from vlm_robot.detection.detector import Presence
 from vlm_robot.geometry.depth import boxes_from_depth
 from vlm_robot.types import Detections, Frame
 
@@ -132,11 +133,11 @@ class Scene:
         options: AnswerOptions,
         serves: Callable[[str], tuple[str, ...]],
         *,
-        presence_score: float,
+        presence: Presence,
     ) -> None:
         """Args:
         serves: labels of the vocabulary that serve a purpose.
-        presence_score: the score at which a box is as likely right as wrong.
+        presence: how scores become probabilities.
         """
         self.frame = frame
         self.detections = detections
@@ -144,8 +145,8 @@ class Scene:
         self._serves = serves
         self._colours: dict[int, Floats] = {}
         scores = np.clip(detections.scores.astype(np.float64), 1e-4, 1 - 1e-4)
-        even = np.log(presence_score / (1 - presence_score))
-        self.present = logistic(options.presence_slope * (np.log(scores / (1 - scores)) - even))
+        even = np.log(presence.even / (1 - presence.even))
+        self.present = logistic(presence.slope * (np.log(scores / (1 - scores)) - even))
 
     @cached_property
     def places(self) -> Places:

@@ -10,18 +10,34 @@ from vlm_robot.detection.prompts import PromptSet
 from vlm_robot.types import Detections, Image
 
 
+class Presence(NamedTuple):
+    """How the best score of a phrase becomes the probability that such a thing is there.
+
+    logistic(slope * (logit(score) - logit(even))), fitted on images in which as many of the
+    phrases asked for are there as aren't.
+
+    Attributes:
+        even: the score at which a thing is as likely there as not.
+    """
+
+    even: float
+    slope: float = 1.0
+
+
 class ModelInfo(NamedTuple):
     """What a loaded model is, for /diagnostics and reports.
 
     Attributes:
         name: the checkpoint's, as it was asked for.
         threshold: the least score that the model's makers mean by 'found', 0..1.
+        presence: as fitted for this model; None: `threshold` is taken for even.
     """
 
     name: str
     device: str
     dtype: str
     threshold: float
+    presence: Presence | None = None
 
 
 class DetectionOptions(NamedTuple):

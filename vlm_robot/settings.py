@@ -128,7 +128,7 @@ class Settings:
         at_run_time=True,
     )
     nms_iou: float = _setting(
-        0.6,
+        0.5,
         "Of two boxes of a phrase that overlap more (IoU), the weaker goes.",
         low=0.0,
         high=1.0,

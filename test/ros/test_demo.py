@@ -24,4 +24,5 @@ def test_the_demo_shows_detections_answers_paths_and_pictures(tmp_path):
     assert "Traceback" not in done.stderr
     for part in ("phrase", "verdict", "ABSTAINED", "Take the shortest way"):
         assert part in done.stdout
-    assert len(list((tmp_path / "out").glob("*.jpg"))) == 8
+    assert len(list((tmp_path / "out").glob("*_*.jpg"))) == 8
+    assert (tmp_path / "out" / "sheet.jpg").exists()

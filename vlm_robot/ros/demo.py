@@ -18,7 +18,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import rclpy
+from numpy.typing import NDArray
 from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 from rich.console import Console
@@ -207,12 +210,12 @@ def print_tables(
     console.print("Paths", justify="center", style="italic")
     for plan in listener.plans:
         totals = ", ".join(f"{p.total:.2f}" if p.feasible else "not feasible" for p in plan.paths)
-        console.print(f"[bold]{plan.goal}[/bold] Path {plan.best_index} of {totals}.")
+        console.print(f"[bold]{plan.goal}[/bold] Path {plan.best_index} of those with {totals}.")
         console.print(plan.explanation, style="dim")
 
 
 def write_pictures(listener: Listener, out: Path, count: int = 4) -> list[Path]:
-    """Write annotated pictures of each camera, spread over the drive."""
+    """Write annotated pictures of each camera, spread over the drive, and a sheet of them all."""
     out.mkdir(parents=True, exist_ok=True)
     written = []
     for camera, pictures in listener.pictures.items():
@@ -221,7 +224,16 @@ def write_pictures(listener: Listener, out: Path, count: int = 4) -> list[Path]:
             path = out / f"{camera}_{number}.jpg"
             path.write_bytes(bytes(picture.data))
             written.append(path)
+    if written:
+        rows = [np.hstack(_small(out, camera)) for camera in listener.pictures]
+        wide = min(row.shape[1] for row in rows)
+        cv2.imwrite(str(out / "sheet.jpg"), np.vstack([row[:, :wide] for row in rows]))
     return written
+
+
+def _small(out: Path, camera: str) -> list[NDArray[np.uint8]]:
+    paths = sorted(out.glob(f"{camera}_*.jpg"))
+    return [cv2.resize(cv2.imread(str(path)), (320, 240)) for path in paths]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

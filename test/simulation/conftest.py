@@ -1,6 +1,8 @@
 """A small home of primitives; it needs the extra `sim`, but no fetched assets."""
 
 import importlib.util
+import os
+from ctypes.util import find_library
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +15,25 @@ NAMES = ("ball/plain/red", "cube/plain/blue", "chair/slat/wooden", "rug/bordered
 
 WITHOUT_MUJOCO = {"conftest.py", "test_sim_vocabulary.py", "test_sample_bag.py"}
 
-if importlib.util.find_spec("mujoco") is None:  # pip install 'vlm_robot[sim]'
+
+def _missing():
+    """What rendering lacks on this machine; empty where it works."""
+    if importlib.util.find_spec("mujoco") is None:
+        return "MuJoCo: pip install 'vlm_robot[sim]'"
+    if os.environ["MUJOCO_GL"] == "egl" and find_library("EGL") is None:
+        return "EGL: sudo apt install libegl1 libgl1-mesa-dri"
+    return ""
+
+
+MISSING = _missing()
+if MISSING:
     collect_ignore = [
         file.name for file in Path(__file__).parent.glob("*.py") if file.name not in WITHOUT_MUJOCO
     ]
+
+
+def pytest_report_header():
+    return f"test/simulation renders nothing, for want of {MISSING}" if MISSING else None
 
 
 def instance(name):

@@ -6,10 +6,6 @@ Only kinematics run: nothing falls, so that a layout is exactly what was asked f
 
 from __future__ import annotations
 
-import os
-
-os.environ.setdefault("MUJOCO_GL", "egl")
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -159,7 +159,11 @@ def unseen_kinds(split: Split, *, shuffles: int = 5) -> dict[str, Any]:
         "unseen_kinds_name_only_ap50": names.ap50,
         "unseen_kinds_shuffled_ap50": float(np.mean(controls)),
         "unseen_kinds_top10_recall": _recall(split, 10),
-        "unseen_kinds_by_name": dict(zip(kinds, names.by_phrase.round(3).tolist(), strict=True)),
+        "unseen_kinds_by_name": {
+            kind: round(value, 3)
+            for kind, value in zip(kinds, names.by_phrase.tolist(), strict=True)
+            if np.isfinite(value)
+        },
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -36,6 +37,12 @@ class Seen:
     scene: Scene
     cells: Cells
 
+    @cached_property
+    def near(self) -> Tensor:
+        """(N, N) bool: boxes that NMS keeps one of."""
+        boxes = self.cells.boxes.numpy()
+        return torch.from_numpy(iou_matrix(boxes, boxes) > _NMS_IOU).fill_diagonal_(True)
+
 
 @dataclass(frozen=True)
 class Named:
@@ -63,7 +70,8 @@ def look(
         some = scenes[start : start + _BATCH]
         with torch.inference_mode():
             letterboxes, cells = detector.run([change(read_image(scene.file)) for scene in some])
-            best = cells.objectness.topk(_CELLS, dim=1).indices
+            count = min(_CELLS, cells.objectness.shape[1])
+            best = cells.objectness.topk(count, dim=1).indices
         for i, (scene, letterbox) in enumerate(zip(some, letterboxes, strict=True)):
             embeddings, boxes, objectness = (part[i][best[i]].clone() for part in cells)
             placed = torch.from_numpy(letterbox.to_image(boxes.numpy()))
@@ -91,19 +99,18 @@ def name_boxes(
     raw = combined_scores(cells.objectness[:, None], logits)
     if raw.numel() > _MOST_PAIRS:
         least_raw = max(least_raw, float(raw.flatten().topk(_MOST_PAIRS).values[-1]))
-    rows, labels = _nms_by_phrase(raw, cells.boxes, least_raw)
+    rows, labels = _nms_by_phrase(raw, seen.near, least_raw)
     scores = detector.calibrated(raw[rows, labels].numpy())
     return Named(cells.boxes[rows].numpy(), scores, labels.numpy())
 
 
-def _nms_by_phrase(raw: Tensor, boxes: Tensor, least_raw: float) -> tuple[Tensor, Tensor]:
+def _nms_by_phrase(raw: Tensor, near: Tensor, least_raw: float) -> tuple[Tensor, Tensor]:
     """Greedy NMS of every phrase at once: cells and phrases of the boxes that stay.
 
     Args:
         raw: (N, P) scores of N boxes.
+        near: (N, N) bool, which boxes overlap too much to stay both.
     """
-    near = torch.from_numpy(iou_matrix(boxes.numpy(), boxes.numpy()) > _NMS_IOU)
-    near.fill_diagonal_(True)
     phrases = torch.nonzero(raw.amax(0) >= least_raw)[:, 0]
     left = raw[:, phrases].T.contiguous()
     rows, labels = [], []

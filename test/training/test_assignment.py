@@ -12,7 +12,7 @@ def cells_and_grid() -> tuple[Cells, torch.Tensor, torch.Tensor]:
     centers, strides = grid(*SIZE)
     boxes = torch.cat([centers - 8, centers + 8], 1)[None]
     count = len(centers)
-    return Cells(torch.zeros(1, count, 4), boxes, torch.zeros(1, count)), centers, strides
+    return Cells(boxes, torch.zeros(1, count)), centers, strides
 
 
 def targets(boxes: list[list[float]], rows: list[int]) -> Targets:

@@ -3,6 +3,7 @@
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,7 +11,7 @@ from vlm_robot.detection.compact.checkpoint import CompactConfig, read_checkpoin
 from vlm_robot.detection.compact.detector import CompactDetector, load_compact
 from vlm_robot.detection.compact.network import NetworkConfig
 from vlm_robot.detection.compact.text_encoder import TextEncoder
-from vlm_robot.evaluation.detections.figures import Split
+from vlm_robot.evaluation.detections.figures import Split, taught_figures
 from vlm_robot.evaluation.detections.seen import look
 from vlm_robot.training.dataset import SceneFolder, read_scenes
 from vlm_robot.training.export import export
@@ -51,14 +52,25 @@ def learned(book: Phrasebook, tiny_data: Path, tmp_path_factory: pytest.TempPath
     return run
 
 
-def test_it_fits_a_tiny_data_set(learned: Path, tiny_data: Path) -> None:
+@pytest.fixture(scope="module")
+def fitted(learned: Path, tiny_data: Path) -> Split:
+    """What that run's network sees in its own training scenes."""
     network = trained_network(learned).fold()
     detector = CompactDetector(network, CompactConfig(network.config, SIZE))
-    scenes = read_scenes(tiny_data / "train")
     vocabulary = read_vocabulary(tiny_data / "train" / "vocabulary.json")
-    split = Split(detector, vocabulary, look(detector, scenes))
-    fitted = split.precision(vocabulary.phrases("known"), "known")
-    assert fitted.ap50 > 0.7
+    return Split(detector, vocabulary, look(detector, read_scenes(tiny_data / "train")))
+
+
+def test_it_fits_a_tiny_data_set(fitted: Split) -> None:
+    assert fitted.precision(fitted.vocabulary.phrases("known"), "known").ap50 > 0.7
+
+
+def test_phrases_taught_and_others_are_measured_apart(fitted: Split) -> None:
+    known = fitted.vocabulary.phrases("known")
+    apart = taught_figures(fitted, known[:2])
+    assert (apart["taught_phrases"], apart["untaught_phrases"]) == (2, len(known) - 2)
+    together = fitted.precision(known, "known")
+    assert apart["taught_ap50"] == pytest.approx(np.nanmean(together.by_phrase[:2]))
 
 
 def test_a_run_goes_on_where_it_stopped(learned: Path, book: Phrasebook, tiny_data: Path) -> None:
@@ -102,8 +114,9 @@ def test_the_command_trains_on_time_and_writes_log_and_curves(
 def test_frozen_blocks_keep_their_weights(learned: Path, book: Phrasebook) -> None:
     first = new_network(NetworkConfig(neck_width=48, embedding=32), book).backbone
     after = trained_network(learned).backbone
+    frozen = TrainSettings(minutes=1).frozen_blocks
     for one, other in zip(
-        first.blocks[:4].parameters(), after.blocks[:4].parameters(), strict=True
+        first.blocks[:frozen].parameters(), after.blocks[:frozen].parameters(), strict=True
     ):
         torch.testing.assert_close(one, other)
     assert not torch.equal(first.blocks[17].layers[0].weight, after.blocks[17].layers[0].weight)

@@ -19,9 +19,8 @@ def export(run: Path, out: Path) -> None:
     """
     if not (run / "last.pt").exists():
         raise InputError(f"{run} has no last.pt: train first")
-    network = trained_network(run)
-    folded = network.fold()
-    save_checkpoint(out, folded, CompactConfig(folded.config))
+    network = trained_network(run).fold()
+    save_checkpoint(out, network, CompactConfig(network.config))
 
 
 def main(arguments: list[str] | None = None) -> int:

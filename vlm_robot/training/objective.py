@@ -13,6 +13,7 @@ from vlm_robot.training.assignment import Assignment, Targets, assign, in_ignore
 from vlm_robot.training.losses import giou, iou, pairwise_sigmoid, quality_focal
 from vlm_robot.training.losses import symmetric_contrastive as contrastive
 from vlm_robot.training.phrasebook import Phrasebook, cosines
+from vlm_robot.training.regions import draw_regions
 
 _EARLY_QUALITY = 0.3
 """Least objectness target of a positive cell while boxes are still noise."""
@@ -25,15 +26,15 @@ class Weights:
     objectness: float = 2.0
     box: float = 2.0
     naming: float = 1.0
-    contrast: float = 0.25
+    contrast: float = 0.5
     background: float = 0.2
-    foreign: float = 0.1
+    foreign: float = 0.5
     neighbours: float = 20.0
     phrases: int = 768
     words: int = 192
     foreign_words: int = 64
     text_noise: float = 0.25
-    background_cells: int = 256
+    empty_regions: int = 6
     focal_power: float = 1.5
 
 
@@ -88,7 +89,7 @@ class Objective:
         counts[chosen.image, chosen.cell] = True
         found = (quality_focal(cells.objectness, quality) * counts).sum() / count
         placed = ((1 - giou(boxes, wanted)) * weight).sum() / count
-        named = self._naming(network, cells, targets, chosen, weight, counts & (quality == 0))
+        named = self._naming(network, cells, targets, chosen)
         parts = Parts(found, placed, *named, self._neighbours(network), overlap.mean())
         return self._total(parts), parts
 
@@ -104,43 +105,28 @@ class Objective:
         )
 
     def _naming(
-        self,
-        network: CompactNetwork,
-        cells: Cells,
-        targets: Targets,
-        chosen: Assignment,
-        weight: Tensor,
-        background: Tensor,
+        self, network: CompactNetwork, cells: Cells, targets: Targets, chosen: Assignment
     ) -> tuple[Tensor, Tensor, Tensor]:
         w, book = self.weights, self.book
-        rows = targets.instances[chosen.image, chosen.object]
-        text, columns = book.sample(rows, w.phrases, self.generator, noise=w.text_noise)
+        shown = draw_regions(cells, targets, chosen, self.generator, empty=w.empty_regions)
+        regions = network.describe(cells.maps, shown.boxes, shown.used)
+        rows, weight = shown.instances[shown.used], shown.weights[shown.used]
+        real = rows >= 0
+        text, columns = book.sample(rows[real], w.phrases, self.generator, noise=w.text_noise)
         prompts = network.project_text(text)
-        truth = book.truth[rows][:, columns]
-        regions = cells.embeddings[chosen.image, chosen.cell]
+        truth = book.truth[rows.clamp(min=0)][:, columns] * real[:, None]
         logits = network.similarity_logits(regions, prompts)
         # A true phrase weighs more, since each region has few of them among many.
         emphasis = (1 + 2 * truth) * weight[:, None]
-        pairs = quality_focal(logits, truth, power=w.focal_power) * emphasis
-        naming = pairs.sum() / weight.sum().clamp(min=1.0)
-        one_cell = _first_cells(chosen)
-        contrast = contrastive(logits[one_cell], truth[one_cell])
+        pairs = (quality_focal(logits, truth, power=w.focal_power) * emphasis)[real]
+        naming = pairs.sum() / weight[real].sum().clamp(min=1.0)
+        contrast = contrastive(logits[real], truth[real])
         words = book.sample_words(w.foreign_words, self.generator, foreign=True)
-        foreign = network.similarity_logits(regions, network.project_text(words))
-        denied = pairwise_sigmoid(foreign, torch.zeros_like(foreign), power=2.0).mean()
-        empty = self._background(network, cells, background, prompts)
-        return naming, contrast, empty + w.foreign / max(w.background, 1e-6) * denied
-
-    def _background(
-        self, network: CompactNetwork, cells: Cells, background: Tensor, prompts: Tensor
-    ) -> Tensor:
-        places = torch.nonzero(background)
-        pick = torch.randint(
-            len(places), (self.weights.background_cells,), generator=self.generator
-        )
-        image, cell = places[pick].T
-        logits = network.similarity_logits(cells.embeddings[image, cell], prompts)
-        return pairwise_sigmoid(logits, torch.zeros_like(logits), power=2.0).mean()
+        foreign = network.similarity_logits(regions[real], network.project_text(words))
+        denied = pairwise_sigmoid(foreign, torch.zeros_like(foreign), power=2.0).sum()
+        empty = pairwise_sigmoid(logits[~real], truth[~real], power=2.0).sum()
+        count = weight[real].sum().clamp(min=1.0)
+        return naming, contrast, (empty + w.foreign * denied) / count
 
     def _neighbours(self, network: CompactNetwork) -> Tensor:
         """How far the projection moved words of the language from or to one another.
@@ -151,11 +137,3 @@ class Objective:
         weight, bias = self.text_before
         before = cosines(torch.nn.functional.linear(words, weight, bias))
         return (cosines(network.text(words)) - before).square().mean()
-
-
-def _first_cells(chosen: Assignment) -> Tensor:
-    """One row for each object: contrast between cells of one object teaches nothing."""
-    keys = chosen.image * 100_000 + chosen.object
-    _, inverse = torch.unique(keys, return_inverse=True)
-    first = torch.full((int(inverse.max()) + 1 if len(inverse) else 0,), len(keys))
-    return first.scatter_reduce(0, inverse, torch.arange(len(keys)), "amin")

@@ -10,9 +10,12 @@ import torch
 from torch import Tensor
 
 from vlm_robot.detection.compact.text_encoder import TEMPLATES, TextEncoder
+from vlm_robot.training.rewordings import reworded
 from vlm_robot.training.vocabulary import Vocabulary
 
 _ENCODED_WORDS = 3000
+_REWORDED = 4
+"""Other wordings of each phrase, beside the templates."""
 _UNLIKE = 0.5
 """Cosine below which a word isn't taken to be another name of a phrase."""
 
@@ -24,7 +27,7 @@ class Phrasebook:
         index: row of each instance id.
         phrases: (P,) all training phrases.
         truth: (I, P) float32, 1 where a phrase is true of an instance.
-        embeddings: (T, P, 384) float32, in each template.
+        embeddings: (T, P, 384) float32, in each template and in other wordings.
         words: (W, 384) float32 of words of the language at large, that tell how the text space
             lies where no image reaches.
         foreign: (F,) int64, those of `words` that are like no phrase.
@@ -39,34 +42,44 @@ class Phrasebook:
         for name, instance in known.items():
             for phrase in instance.train_phrases:
                 self.truth[self.index[name], column[phrase]] = 1.0
-        self.embeddings, self.words = self._encode(encoder, cache)
+        self.embeddings, self.words = self._encode(encoder, cache, vocabulary.kept_words)
         likeness = (self.words @ self.embeddings[0].T).amax(1)
         self.foreign = torch.nonzero(likeness < _UNLIKE)[:, 0]
 
-    def _encode(self, encoder: TextEncoder, cache: Path) -> tuple[Tensor, Tensor]:
-        """Encode all, or read what was encoded for the same phrases before."""
+    def _encode(
+        self, encoder: TextEncoder, cache: Path, kept_words: frozenset[str]
+    ) -> tuple[Tensor, Tensor]:
+        """Encode all, or read what was encoded of the same texts before."""
+        texts = [template.replace("{}", p) for template in TEMPLATES for p in self.phrases]
+        others = [reworded(phrase, kept_words) or [phrase] for phrase in self.phrases]
+        texts += [some[n % len(some)] for n in range(_REWORDED) for some in others]
         if cache.exists():
             kept = torch.load(cache, weights_only=True)
-            if tuple(kept["phrases"]) == self.phrases:
+            if kept.get("texts") == texts:
                 return kept["embeddings"], kept["words"]
         words = encoder.words()
-        some = np.random.default_rng(0).permutation(len(words))[:_ENCODED_WORDS]
+        drawn = np.random.default_rng(0).permutation(len(words))[:_ENCODED_WORDS]
         # Training shakes the embeddings by far more than bfloat16 rounds them.
         with torch.autocast("cpu", torch.bfloat16):
-            embeddings = torch.from_numpy(encoder.encode_templates(self.phrases))
-            encoded = encoder.encode_templates([words[i] for i in some], TEMPLATES[:1])[0]
-        kept = {"phrases": list(self.phrases), "embeddings": embeddings}
-        kept["words"] = torch.from_numpy(encoded)
+            encoded = torch.from_numpy(encoder.encode_templates(texts, TEMPLATES[:1])[0])
+            plain = encoder.encode_templates([words[i] for i in drawn], TEMPLATES[:1])[0]
+        embeddings = encoded.view(-1, len(self.phrases), encoded.shape[1])
         cache.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(kept, cache)
-        return embeddings, kept["words"]
+        spoken = torch.from_numpy(plain)
+        torch.save({"texts": texts, "embeddings": embeddings, "words": spoken}, cache)
+        return embeddings, spoken
+
+    @property
+    def lexicon(self) -> Tensor:
+        """Embeddings (P, 384) of the phrases, of length 1, as the detector encodes them."""
+        return torch.nn.functional.normalize(self.embeddings[: len(TEMPLATES)].mean(0), dim=-1)
 
     def sample(
         self, rows: Tensor, most: int, generator: torch.Generator, *, noise: float
     ) -> tuple[Tensor, Tensor]:
         """Draw phrases to train a batch with: all that are true of `rows`, then others.
 
-        Each comes in a random template, its embedding shaken by `noise` (a share of its length).
+        Each comes in a random wording, its embedding shaken by `noise` (a share of its length).
 
         Returns:
             embeddings (Q, 384), and their columns (Q,) in `truth`.
@@ -74,8 +87,8 @@ class Phrasebook:
         true = self.truth[torch.unique(rows)].any(0)
         order = torch.rand(len(self.phrases), generator=generator) - true.float()
         columns = order.argsort()[:most]
-        template = torch.randint(len(TEMPLATES), (len(columns),), generator=generator)
-        return self.shake(self.embeddings[template, columns], generator, noise), columns
+        wording = torch.randint(len(self.embeddings), (len(columns),), generator=generator)
+        return self.shake(self.embeddings[wording, columns], generator, noise), columns
 
     @staticmethod
     def shake(embeddings: Tensor, generator: torch.Generator, noise: float) -> Tensor:

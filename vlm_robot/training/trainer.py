@@ -51,7 +51,7 @@ class TrainSettings:
     backbone_rate: float = 1.5e-4
     head_rate: float = 8e-4
     weight_decay: float = 0.03
-    frozen_blocks: int = 4
+    frozen_blocks: int = 7
     average: float = 0.998
     trust_images: int = 6000
     every: float = 180.0
@@ -175,6 +175,7 @@ class Trainer:
             "network": self.network.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "lexicon": self.objective.book.lexicon,
             "text_before": list(self.objective.text_before),
             "counters": [self.images, self.steps, self.seconds],
         }
@@ -217,16 +218,18 @@ def new_network(config: NetworkConfig, book: Phrasebook) -> CompactNetwork:
 
 
 def trained_network(run: Path) -> CompactNetwork:
-    """The averaged network of a run's last checkpoint."""
+    """The averaged network of a run's last checkpoint, with its training phrases for lexicon."""
     state = torch.load(run / _CHECKPOINT, weights_only=True)
     network = CompactNetwork(NetworkConfig(**state["config"]))
     network.load_state_dict(state["averaged"])
+    network.set_lexicon(state["lexicon"])
     return network
 
 
 def _optimizer(network: CompactNetwork, settings: TrainSettings) -> torch.optim.Optimizer:
-    for block in network.backbone.blocks[: settings.frozen_blocks]:
-        block.requires_grad_(False)
+    if network.config.backbone_width == 1.0:  # what starts at random has nothing to keep
+        for block in network.backbone.blocks[: settings.frozen_blocks]:
+            block.requires_grad_(False)
     learned = [(n, p) for n, p in network.named_parameters() if p.requires_grad]
     backbone = [p for n, p in learned if n.startswith("backbone.")]
     heads = [p for n, p in learned if not n.startswith("backbone.")]

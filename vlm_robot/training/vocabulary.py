@@ -42,6 +42,18 @@ class Vocabulary:
     instances: dict[str, Instance]
     absent_phrases: tuple[str, ...]
 
+    @property
+    def kept_words(self) -> frozenset[str]:
+        """Words of held-out phrases that no training phrase has: training never uses them."""
+        taught = {word for p in self.phrases("known") for word in p.lower().split()}
+        held = {
+            word
+            for instance in self.instances.values()
+            for phrase in instance.heldout_phrases
+            for word in phrase.lower().split()
+        }
+        return frozenset(held - taught)
+
     def phrases(self, split: str, *, heldout: bool = False) -> tuple[str, ...]:
         """Phrases of the instances of one split, sorted, without repeats."""
         chosen = [i for i in self.instances.values() if i.split == split]

@@ -16,7 +16,9 @@ from vlm_robot.detection.compact.checkpoint import (
 from vlm_robot.detection.compact.network import CompactNetwork, NetworkConfig
 from vlm_robot.models.checkpoint import ModelError
 
-SMALL = NetworkConfig(backbone_width=0.25, neck_width=16, embedding=16, normalised=True)
+SMALL = NetworkConfig(
+    backbone_width=0.25, neck_width=16, region_width=32, embedding=16, normalised=True
+)
 
 
 @pytest.fixture
@@ -33,15 +35,23 @@ def edit(file: Path, **changes: object) -> None:
     file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
 
 
+def outputs(network: CompactNetwork, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Boxes, objectness, and descriptions of one box in each image."""
+    cells = network(images)
+    box = torch.tensor([[[10.0, 10.0, 40.0, 50.0]]]).expand(len(images), 1, 4)
+    used = torch.ones(len(images), 1, dtype=torch.bool)
+    return cells.boxes, cells.objectness, network.describe(cells.maps, box, used)
+
+
 def test_folding_keeps_what_the_network_computes() -> None:
     torch.manual_seed(0)
     network = CompactNetwork(SMALL)
     images = torch.rand(4, 3, 64, 64) * 255
     with torch.no_grad():
         for _ in range(3):  # so that the norms have seen something
-            network.train()(images)
-        before = network.eval()(images)
-        after = network.fold()(images)
+            outputs(network.train(), images)
+        before = outputs(network.eval(), images)
+        after = outputs(network.fold(), images)
     for one, other in zip(before, after, strict=True):
         torch.testing.assert_close(one, other, atol=1e-3, rtol=1e-3)
 
@@ -95,3 +105,11 @@ def test_a_missing_file_is_named(saved: Path, name: str) -> None:
     (saved / name).unlink()
     with pytest.raises(ModelError, match=name):
         read_checkpoint(saved)
+
+
+def test_the_lexicon_comes_back_with_the_weights(tmp_path: Path) -> None:
+    network = CompactNetwork(SMALL).fold()
+    lexicon = torch.nn.functional.normalize(torch.randn(5, SMALL.text), dim=-1)
+    network.set_lexicon(lexicon)
+    save_checkpoint(tmp_path, network, CompactConfig(network.config, (64, 64)))
+    torch.testing.assert_close(read_checkpoint(tmp_path)[0].lexicon, lexicon, atol=1e-3, rtol=1e-3)

@@ -11,20 +11,37 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
 
 from vlm_robot.detection.compact.checkpoint import CompactConfig, read_checkpoint
-from vlm_robot.detection.compact.enrolment import enrol
 from vlm_robot.detection.compact.letterbox import Letterbox
 from vlm_robot.detection.compact.network import Cells, CompactNetwork, combined_scores
 from vlm_robot.detection.compact.text_encoder import TextEncoder
 from vlm_robot.detection.detector import DetectionOptions, EncodedPrompts, ModelInfo, Presence
-from vlm_robot.detection.postprocess import detections
+from vlm_robot.detection.postprocess import detections, nms
 from vlm_robot.detection.prompts import Exemplar, PromptSet
 from vlm_robot.types import Detections, Image
 
-_MOST_CELLS = 400
-"""Cells of one image that are named: those most likely to hold something."""
+_MOST_CELLS, MOST_REGIONS = 300, 64
+"""Cells of one image whose boxes compete, and boxes left of them that are described."""
+_SAME_IOU = 0.7
+"""Boxes that overlap more are one, whatever they show."""
 _LEAST_SCORE = 1e-4
+
+
+class Regions(NamedTuple):
+    """What the network found in one image, surest first, N of them.
+
+    Attributes:
+        embeddings: (N, E), not normalised.
+        boxes: (N, 4) float32, xyxy pixels of the network's input.
+        objectness: (N,) logits.
+    """
+
+    embeddings: Tensor
+    boxes: Tensor
+    objectness: Tensor
 
 
 class Prompts(NamedTuple):
@@ -58,12 +75,7 @@ class CompactDetector:
         """
         self.config = config
         self._device, self._dtype = torch.device(device), dtype
-        folded = network.fold().requires_grad_(False)
-        self._network = folded.to(self._device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        # Naming is a small matrix product, and its cosines need the digits.
-        self._network.text.float()
-        self._network.log_temperature.data = folded.log_temperature.float()
-        self._network.bias.data = folded.bias.float()
+        self._network = network.fold().cast(self._device, dtype)
         self._encoder = encoder or TextEncoder(device=device)
 
     @property
@@ -97,18 +109,19 @@ class CompactDetector:
     def phrase_vectors(self, phrases: Sequence[str]) -> Tensor:
         """Vectors (P, E) of phrases, of length 1; what the text encoder said is kept."""
         text = torch.from_numpy(self._encoder.encode(phrases)).to(self._device)
-        vectors: Tensor = self._network.project_text(text)
+        vectors: Tensor = self._network.read(text)
         return vectors
 
     @torch.inference_mode()
     def enrolled(self, exemplars: Sequence[Exemplar]) -> Tensor:
-        """The vector (E,) of what the example boxes show, of length 1."""
-        letterboxes, cells = self.run([exemplar.image for exemplar in exemplars])
+        """The vector (E,) of what the example boxes show, of length 1: their mean."""
+        letterboxes, cells = self._find([exemplar.image for exemplar in exemplars])
         boxes = [
-            torch.from_numpy(letterbox.to_input(exemplar.boxes)).to(self._device)
+            torch.from_numpy(letterbox.to_input(exemplar.boxes).astype(np.float32))
             for letterbox, exemplar in zip(letterboxes, exemplars, strict=True)
         ]
-        return enrol(cells, boxes)
+        vectors = torch.cat(self._describe(cells, boxes))
+        return functional.normalize(functional.normalize(vectors, dim=-1).mean(0), dim=0)
 
     @torch.inference_mode()
     def detect(
@@ -118,14 +131,32 @@ class CompactDetector:
         asked = prompts.prompts
         if not asked.labels or not images:
             return [Detections.none(prompt_version=asked.version) for _ in images]
-        letterboxes, cells = self.run(images)
+        letterboxes, regions = self.run(images)
         return [
-            self._gather(letterbox, Cells(*(part[i] for part in cells)), prompts, options)
-            for i, letterbox in enumerate(letterboxes)
+            self._gather(letterbox, some, prompts, options)
+            for letterbox, some in zip(letterboxes, regions, strict=True)
         ]
 
-    def run(self, images: Sequence[Image]) -> tuple[list[Letterbox], Cells]:
-        """Run the network on images as one batch; boxes of the cells are in input pixels."""
+    def run(self, images: Sequence[Image]) -> tuple[list[Letterbox], list[Regions]]:
+        """Find and describe what is in images, as one batch; boxes are in input pixels."""
+        letterboxes, cells = self._find(images)
+        picked = [_distinct(*one) for one in zip(cells.boxes, cells.objectness, strict=True)]
+        boxes = [cells.boxes[i, rows] for i, rows in enumerate(picked)]
+        embeddings = self._describe(cells, boxes)
+        return letterboxes, [
+            Regions(embeddings[i], boxes[i], cells.objectness[i, rows])
+            for i, rows in enumerate(picked)
+        ]
+
+    def _describe(self, cells: Cells, boxes: Sequence[Tensor]) -> list[Tensor]:
+        """Embeddings (K, E) of each image's boxes (K, 4): one pass, padded."""
+        counts = torch.tensor([len(some) for some in boxes], device=self._device)
+        padded = pad_sequence([some.to(self._device) for some in boxes], batch_first=True)
+        used = torch.arange(padded.shape[1], device=self._device) < counts[:, None]
+        embeddings = self._network.describe(cells.maps, padded, used)
+        return list(torch.split(embeddings, counts.tolist()))
+
+    def _find(self, images: Sequence[Image]) -> tuple[list[Letterbox], Cells]:
         wide, high = self.config.input_size
         batch = np.empty((len(images), high, wide, 3), np.uint8)
         letterboxes = []
@@ -155,18 +186,17 @@ class CompactDetector:
     def _gather(
         self,
         letterbox: Letterbox,
-        cells: Cells,
+        regions: Regions,
         prompts: EncodedPrompts,
         options: DetectionOptions,
     ) -> Detections:
-        """Detections of one image from its cells (N, ...)."""
+        """Detections of one image from its regions."""
         payload: Prompts = prompts.payload
-        objectness, best = cells.objectness.topk(min(_MOST_CELLS, len(cells.objectness)))
-        logits = self.similarity_logits(cells.embeddings[best], payload.vectors)
-        raw = combined_scores(objectness[:, None], logits)
+        logits = self.similarity_logits(regions.embeddings, payload.vectors)
+        raw = combined_scores(regions.objectness[:, None], logits)
         rows, labels = torch.nonzero(raw >= payload.least_raw, as_tuple=True)
         return detections(
-            letterbox.to_image(cells.boxes[best[rows]].cpu().numpy()),
+            letterbox.to_image(regions.boxes[rows].cpu().numpy()),
             self.calibrated(raw[rows, labels].cpu().numpy()),
             labels.cpu().numpy(),
             size=letterbox.image_size,
@@ -189,6 +219,13 @@ class CompactDetector:
         raw = 1 / (1 + np.exp(-logits))
         # A threshold of 0 would ask for every cell; one of 1 or more for none.
         return np.where(thresholds >= 1, np.inf, np.maximum(raw, _LEAST_SCORE)).astype(np.float32)
+
+
+def _distinct(boxes: Tensor, objectness: Tensor) -> Tensor:
+    """Rows, surest first, of the boxes (N, 4) of one image that are left after NMS."""
+    best = objectness.topk(min(_MOST_CELLS, len(objectness))).indices
+    kept = nms(boxes[best].cpu().numpy(), _SAME_IOU)
+    return best[torch.from_numpy(kept).to(best.device)][:MOST_REGIONS]
 
 
 def load_compact(

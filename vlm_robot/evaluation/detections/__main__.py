@@ -27,6 +27,7 @@ from vlm_robot.evaluation.detections.figures import Split
 from vlm_robot.evaluation.detections.seen import look
 from vlm_robot.models.checkpoint import ModelError, find_checkpoint
 from vlm_robot.training.dataset import Scene, read_image, read_scenes
+from vlm_robot.training.distill import read_phrases
 from vlm_robot.training.vocabulary import read_vocabulary
 from vlm_robot.types import Image, InputError
 
@@ -87,6 +88,9 @@ def measure(detector: CompactDetector, folder: Path, options: argparse.Namespace
     split = Split(detector, vocabulary, look(detector, scenes) if _needs_scenes(options) else [])
     if "named" in options.parts:
         _say(result, figures.named_figures(split))
+    if options.taught:
+        labels = read_phrases(options.taught)
+        _say(result, figures.taught_figures(split, {p for some in labels.values() for p in some}))
     if "open" in options.parts:
         _say(result, _open_figures(split))
     if "trust" in options.parts:
@@ -101,7 +105,7 @@ def measure(detector: CompactDetector, folder: Path, options: argparse.Namespace
 
 
 def _needs_scenes(options: argparse.Namespace) -> bool:
-    return bool({"named", "open", "trust"} & set(options.parts))
+    return bool(options.taught or {"named", "open", "trust"} & set(options.parts))
 
 
 def _under_corruptions(plain: Split) -> dict[str, Any]:
@@ -192,6 +196,9 @@ def _parser() -> argparse.ArgumentParser:
         choices=_PARTS,
         default=_PARTS[:-1],
         help="what to measure; the rest stays as figures.json in --out has it (default: no timing)",
+    )
+    parser.add_argument(
+        "--taught", type=Path, help="labels a student was distilled with: measure them, and others"
     )
     parser.add_argument("--threads", type=int, default=1, help="of the network")
     return parser

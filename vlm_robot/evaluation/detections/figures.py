@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -124,6 +124,19 @@ def named_figures(split: Split) -> dict[str, Any]:
         "heldout_phrasings_with_new_words": int(np.isfinite(of_new).sum()),
         "unseen_instances_ap50": unseen.ap50,
         "unseen_instance_kinds": len(kinds & _kinds_shown(split)),
+    }
+
+
+def taught_figures(split: Split, taught: Collection[str]) -> dict[str, Any]:
+    """AP of known phrases that a distilled model was taught, and of those that it wasn't."""
+    known = split.vocabulary.phrases("known")
+    seen = split.precision([p for p in known if p in taught], "known")
+    unseen = split.precision([p for p in known if p not in taught], "known")
+    return {
+        "taught_ap50": seen.ap50,
+        "taught_phrases": seen.phrases,
+        "untaught_ap50": unseen.ap50,
+        "untaught_phrases": unseen.phrases,
     }
 
 

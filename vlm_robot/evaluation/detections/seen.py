@@ -11,14 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vlm_robot.detection.compact.detector import CompactDetector
-from vlm_robot.detection.compact.network import Cells, combined_scores
+from vlm_robot.detection.compact.detector import CompactDetector, Regions
+from vlm_robot.detection.compact.network import combined_scores
 from vlm_robot.detection.postprocess import iou_matrix, nms
 from vlm_robot.training.dataset import Scene, read_image
 from vlm_robot.types import Image
 
 _BATCH = 8
-_CELLS = 400
 _MOST_BOXES = 20
 """Boxes kept of one phrase in one image."""
 _MOST_PAIRS = 3000
@@ -28,19 +27,15 @@ _NMS_IOU = 0.7
 
 @dataclass(frozen=True)
 class Seen:
-    """Cells of one scene, most likely first, boxes in the image's pixels.
-
-    Attributes:
-        cells: embeddings (N, E), boxes (N, 4), objectness (N,), as the network gave them.
-    """
+    """What was found in one scene; boxes are in the image's pixels."""
 
     scene: Scene
-    cells: Cells
+    regions: Regions
 
     @cached_property
     def near(self) -> Tensor:
         """(N, N) bool: boxes that NMS keeps one of."""
-        boxes = self.cells.boxes.numpy()
+        boxes = self.regions.boxes.numpy()
         return torch.from_numpy(iou_matrix(boxes, boxes) > _NMS_IOU).fill_diagonal_(True)
 
 
@@ -69,14 +64,12 @@ def look(
     for start in range(0, len(scenes), _BATCH):
         some = scenes[start : start + _BATCH]
         with torch.inference_mode():
-            letterboxes, cells = detector.run([change(read_image(scene.file)) for scene in some])
-            count = min(_CELLS, cells.objectness.shape[1])
-            best = cells.objectness.topk(count, dim=1).indices
-        for i, (scene, letterbox) in enumerate(zip(some, letterboxes, strict=True)):
-            embeddings, boxes, objectness = (part[i][best[i]].clone() for part in cells)
-            placed = torch.from_numpy(letterbox.to_image(boxes.numpy()))
+            seen = detector.run([change(read_image(scene.file)) for scene in some])
+        for scene, letterbox, regions in zip(some, *seen, strict=True):
+            placed = torch.from_numpy(letterbox.to_image(regions.boxes.numpy()))
+            boxes = _clip(placed, letterbox.image_size)
             result.append(
-                Seen(scene, Cells(embeddings, _clip(placed, letterbox.image_size), objectness))
+                Seen(scene, Regions(regions.embeddings.clone(), boxes, regions.objectness.clone()))
             )
     return result
 
@@ -94,14 +87,14 @@ def name_boxes(
         vectors: (P, E) of length 1.
         least_raw: the least raw score.
     """
-    cells = seen.cells
-    logits = detector.similarity_logits(cells.embeddings, vectors)
-    raw = combined_scores(cells.objectness[:, None], logits)
+    regions = seen.regions
+    logits = detector.similarity_logits(regions.embeddings, vectors)
+    raw = combined_scores(regions.objectness[:, None], logits)
     if raw.numel() > _MOST_PAIRS:
         least_raw = max(least_raw, float(raw.flatten().topk(_MOST_PAIRS).values[-1]))
     rows, labels = _nms_by_phrase(raw, seen.near, least_raw)
     scores = detector.calibrated(raw[rows, labels].numpy())
-    return Named(cells.boxes[rows].numpy(), scores, labels.numpy())
+    return Named(regions.boxes[rows].numpy(), scores, labels.numpy())
 
 
 def _nms_by_phrase(raw: Tensor, near: Tensor, least_raw: float) -> tuple[Tensor, Tensor]:
@@ -129,8 +122,8 @@ def _nms_by_phrase(raw: Tensor, near: Tensor, least_raw: float) -> tuple[Tensor,
 
 def objects_only(seen: Seen, count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The `count` best boxes whatever they are, and their objectness."""
-    scores = seen.cells.objectness.sigmoid().numpy()
-    boxes = seen.cells.boxes.numpy()
+    scores = seen.regions.objectness.sigmoid().numpy()
+    boxes = seen.regions.boxes.numpy()
     order = np.argsort(-scores)
     kept = order[nms(boxes[order], _NMS_IOU)][:count]
     return boxes[kept], scores[kept]

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from vlm_robot.detection.compact.checkpoint import read_checkpoint
-from vlm_robot.detection.compact.detector import CompactDetector, load_compact
+from vlm_robot.detection.compact.detector import MOST_REGIONS, CompactDetector, load_compact
 from vlm_robot.detection.compact.network import CompactNetwork
 from vlm_robot.detection.detector import DetectionOptions
 from vlm_robot.detection.prompts import prompt_set
@@ -82,14 +82,18 @@ def _compiled(folder: Path, dtype: torch.dtype) -> Callable[[Image], object]:
 
 
 class _Flat(torch.nn.Module):
-    """The network with a plain tuple for output, as exporters want it."""
+    """The network with a plain tuple for output, as exporters want it; no NMS between its parts."""
 
     def __init__(self, network: CompactNetwork) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return tuple(self.network(images))
+        cells = self.network(images)
+        best = cells.objectness.topk(MOST_REGIONS, dim=1)
+        boxes = cells.boxes.gather(1, best.indices[..., None].expand(-1, -1, 4))
+        used = torch.ones_like(best.indices, dtype=torch.bool)
+        return boxes, best.values, self.network.describe(cells.maps, boxes, used)
 
 
 def _exported(folder: Path) -> tuple[Path, NDArrayShape]:

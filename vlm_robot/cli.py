@@ -10,6 +10,10 @@ from importlib import import_module
 COMMANDS = {
     "replay": ("vlm_robot.replay.command", "run every frame of a bag through the skills"),
     "evaluate": ("vlm_robot.evaluation.results.evaluate", "measure a replay against truth"),
+    "evaluate robustness": (
+        "vlm_robot.evaluation.robustness.command",
+        "measure a replay's skills while image and words change",
+    ),
     "compare": ("vlm_robot.evaluation.results.compare", "tell two replays of a bag apart"),
     "doctor": ("vlm_robot.replay.doctor", "look for what is missing on this machine or in a bag"),
 }
@@ -18,9 +22,15 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command. Returns its exit code."""
-    words = sys.argv[1:] if argv is None else argv
+    words = _joined(sys.argv[1:] if argv is None else argv)
     arguments = _parser(words[0] if words else "").parse_args(words)
     return int(arguments.run(arguments))
+
+
+def _joined(words: Sequence[str]) -> Sequence[str]:
+    """The words with the name of a command of two words as one."""
+    pair = " ".join(words[:2])
+    return [pair, *words[2:]] if pair in COMMANDS else words
 
 
 def replay() -> int:

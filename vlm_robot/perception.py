@@ -60,10 +60,11 @@ class Perception:
         detector: Detector,
         answerer: Answerer,
         evaluator: PathEvaluator,
+        transforms: FrameTree | None = None,
     ) -> None:
         self.settings = settings
         self.detector = detector
-        self.transforms = FrameTree(memory=settings.tf_buffer)
+        self.transforms = transforms or FrameTree(memory=settings.tf_buffer)
         self.transform_patience = 0.0
         self.missing_3d: Counter[str] = Counter()
         self._answerer = answerer
@@ -99,6 +100,16 @@ class Perception:
         )
         evaluator = PathEvaluator(limits=robot_limits(settings), interpreter=EmbeddedInterpreter())
         return cls(settings, detector=detector, answerer=answerer, evaluator=evaluator)
+
+    def anew(self, transforms: FrameTree) -> Perception:
+        """The same models among other frames, with nothing remembered of what was seen."""
+        return Perception(
+            self.settings,
+            detector=self.detector,
+            answerer=self._answerer,
+            evaluator=self._evaluator,
+            transforms=transforms,
+        )
 
     def warm_up(self) -> float:
         """Run the detector once on a picture of each camera; returns the seconds it took."""

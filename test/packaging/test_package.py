@@ -28,7 +28,7 @@ EXTRAS_OF = {
     "planning": {"report"},
     "simulation": {"sim"},
     "training": {"sim", "train"},
-    "evaluation": {"bench", "eval"},
+    "evaluation": {"bench", "eval", "report"},
 }
 """Extras that a room may import besides the base install."""
 

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from vlm_robot.evaluation.detections.average_precision import average_precision
 from vlm_robot.evaluation.detections.calibration import best_f1, expected_error, fit, right
-from vlm_robot.evaluation.detections.corruptions import NAMES, corrupt
+from vlm_robot.evaluation.detections.corruptions import NAMES, corrupt, moved
 from vlm_robot.evaluation.detections.report import table
 from vlm_robot.evaluation.detections.seen import Named, without_ignored
 from vlm_robot.training.dataset import Scene
@@ -98,6 +99,19 @@ def test_a_stronger_corruption_changes_more(name: str) -> None:
     image = image.astype(np.uint8)
     change = [np.abs(corrupt(image, name, s, 0).astype(float) - image).mean() for s in (1, 5)]
     assert 0 < change[0] < change[1]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("strength", [1, 5])
+def test_a_box_moves_with_what_is_in_it(strength: int, seed: int) -> None:
+    image = np.zeros((240, 320, 3), np.uint8)
+    cv2.ellipse(image, (210, 150), (40, 20), 0, 0, 360, (255, 255, 255), -1)
+    box = np.array([[170, 130, 250, 170]], np.float32)
+    turned = corrupt(image, "tilt", strength, seed)
+    x, y, width, height = cv2.boundingRect((turned[..., 0] > 127).astype(np.uint8))
+    there = moved(box, (320, 240), "tilt", strength, seed)
+    assert np.allclose(there, [[x, y, x + width, y + height]], atol=2)
+    assert np.array_equal(moved(box, (320, 240), "noise", strength, seed), box)
 
 
 def test_the_table_says_what_is_met() -> None:

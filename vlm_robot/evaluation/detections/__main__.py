@@ -22,7 +22,7 @@ from vlm_robot.detection.compact.checkpoint import Calibration, CompactConfig, w
 from vlm_robot.detection.compact.detector import CompactDetector, load_compact
 from vlm_robot.detection.compact.text_encoder import TextEncoder
 from vlm_robot.evaluation.detections import calibration, figures, report, timing
-from vlm_robot.evaluation.detections.corruptions import NAMES, corrupt
+from vlm_robot.evaluation.detections.corruptions import CARD_NAMES, corrupt
 from vlm_robot.evaluation.detections.figures import Split
 from vlm_robot.evaluation.detections.seen import look
 from vlm_robot.models.checkpoint import ModelError, find_checkpoint
@@ -116,7 +116,7 @@ def _under_corruptions(plain: Split) -> dict[str, Any]:
     def looks(name: str) -> Split:
         return Split(detector, vocabulary, look(detector, scenes, _Corruption(name, 3)))
 
-    return {"corrupted_images": len(scenes), **figures.robustness(clean, looks, NAMES)}
+    return {"corrupted_images": len(scenes), **figures.robustness(clean, looks, CARD_NAMES)}
 
 
 def _open_figures(split: Split) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,12 @@ from vlm_robot.evaluation.results.answers import answer_figures, read_questions
 from vlm_robot.evaluation.results.detections import detection_figures
 from vlm_robot.evaluation.results.folder import Results, read_results
 from vlm_robot.evaluation.results.plans import plan_figures, read_best_paths
+from vlm_robot.evaluation.results.section import section, with_section
 from vlm_robot.evaluation.results.truth import read_truth
 from vlm_robot.replay.output import REPORT
 from vlm_robot.types import InputError
 
 EVALUATION = "evaluation.json"
-_BEGIN, _END = "<!-- evaluation -->", "<!-- end of evaluation -->"
 
 EXIT_CODES = "exit codes: 0 evaluated; 2 results or truth can't be used, or don't belong together"
 
@@ -88,17 +87,7 @@ def flat(content: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 
 def with_evaluation(page: str, figures: dict[str, Any]) -> str:
     """The report with the figures as its last section, in place of older ones."""
-    head, _, rest = page.partition(_BEGIN)
-    tail = rest.partition(_END)[2] if rest else ""
-    if not rest:
-        head, script, tail = page.rpartition("<script>")
-        tail = script + tail
-    rows = "".join(
-        f'<tr><td>{escape(part)}<td>{escape(name)}<td class="number">{escape(value)}</tr>'
-        for part, content in figures.items()
-        for name, value in flat(content)
-    )
-    section = (
-        f'<h2 id="evaluation">Against the truth</h2><div class="scroll"><table>{rows}</table></div>'
-    )
-    return f"{head}{_BEGIN}{section}{_END}{tail}"
+    rows = [
+        (part, name, value) for part, content in figures.items() for name, value in flat(content)
+    ]
+    return with_section(page, "evaluation", section("evaluation", "Against the truth", rows))

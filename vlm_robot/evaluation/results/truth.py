@@ -55,18 +55,23 @@ def read_truth(path: Path) -> Truth:
     """
     content = read_json(path, {"images", "annotations", "categories"})
     try:
-        images = {_key(image["file_name"]): int(image["id"]) for image in content["images"]}
-        categories = {c["name"].lower(): int(c["id"]) for c in content["categories"]}
-        rows: dict[tuple[int, int], list[tuple[list[float], bool]]] = defaultdict(list)
-        for one in content["annotations"]:
-            x, y, width, height = one["bbox"]
-            place = (int(one["image_id"]), int(one["category_id"]))
-            rows[place].append(([x, y, x + width, y + height], bool(one.get("iscrowd"))))
+        return truth_from(content)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path} isn't COCO truth for a bag ({error!r}): images need a file_name"
             " 'camera/stamp in nanoseconds', annotations a bbox, image_id and category_id"
         ) from error
+
+
+def truth_from(content: dict[str, Any]) -> Truth:
+    """The truth that a COCO file's content says."""
+    images = {_key(image["file_name"]): int(image["id"]) for image in content["images"]}
+    categories = {c["name"].lower(): int(c["id"]) for c in content["categories"]}
+    rows: dict[tuple[int, int], list[tuple[list[float], bool]]] = defaultdict(list)
+    for one in content["annotations"]:
+        x, y, width, height = one["bbox"]
+        place = (int(one["image_id"]), int(one["category_id"]))
+        rows[place].append(([x, y, x + width, y + height], bool(one.get("iscrowd"))))
     boxes = {
         place: (np.array([box for box, _ in some], np.float32), np.array([c for _, c in some]))
         for place, some in rows.items()

@@ -1,0 +1,1 @@
+"""How detections, answers and plans stand changes of the image and of the words."""

@@ -49,7 +49,7 @@ def _tokenizer(*special: str) -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def save_llava(folder: Path) -> None:
+def save_llava(folder: Path, *, layers: int = 2) -> None:
     tokenizer = _tokenizer("<image>")
     config = LlavaConfig(
         vision_config=CLIPVisionConfig(
@@ -57,8 +57,9 @@ def save_llava(folder: Path) -> None:
             image_size=28, patch_size=14,
         ),
         text_config=LlamaConfig(
-            vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
-            num_attention_heads=2, num_key_value_heads=2, max_position_embeddings=2048,
+            vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64,
+            num_hidden_layers=layers, num_attention_heads=2, num_key_value_heads=2,
+            max_position_embeddings=2048,
             eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
         ),
         image_token_index=tokenizer.convert_tokens_to_ids("<image>"),

@@ -14,6 +14,10 @@ COMMANDS = {
         "vlm_robot.evaluation.robustness.command",
         "measure a replay's skills while image and words change",
     ),
+    "evaluate dependence": (
+        "vlm_robot.evaluation.dependence.command",
+        "measure whether answers come from the picture",
+    ),
     "compare": ("vlm_robot.evaluation.results.compare", "tell two replays of a bag apart"),
     "doctor": ("vlm_robot.replay.doctor", "look for what is missing on this machine or in a bag"),
 }

@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from vlm_robot.answering.wording import a as article
 from vlm_robot.evaluation.detections.corruptions import STRENGTHS
 from vlm_robot.evaluation.results.answers import read_questions
 from vlm_robot.evaluation.results.evaluate import flat
@@ -28,6 +27,7 @@ from vlm_robot.evaluation.robustness.detection import Detection
 from vlm_robot.evaluation.robustness.figures import markdown, rows_of, summary
 from vlm_robot.evaluation.robustness.material import Material, read_material, settings_of
 from vlm_robot.evaluation.robustness.plots import plot
+from vlm_robot.evaluation.robustness.questions import existence, there_and_absent
 from vlm_robot.evaluation.robustness.skills import Answers, Asked, Judged, Plans
 from vlm_robot.evaluation.robustness.text_changes import default_goals
 from vlm_robot.models.checkpoint import ModelError
@@ -42,7 +42,6 @@ EXIT_CODES = (
     "exit codes: 0 measured; 1 a figure is below --least-relative or above --most-flips;"
     " 2 results, bag, truth or model can't be used"
 )
-_QUESTIONS_A_FRAME = 2
 _TARGETS_A_FRAME = 3
 
 
@@ -138,7 +137,7 @@ def _skills(
         if arguments.questions:
             questions = _given_questions(arguments.questions, material)
         else:
-            questions = _existence(truth, detection.phrases, material, arguments.seed)
+            questions = existence(truth, detection.phrases, material, seed=arguments.seed)
         yield Answers(perception, material, questions)
     if "plans" in arguments.skills and material.path_sets:
         best = read_best_paths(arguments.plans) if arguments.plans else []
@@ -165,45 +164,6 @@ def _given_questions(path: Path, material: Material) -> list[Asked]:
     return asked
 
 
-def _existence(
-    truth: Truth | None, phrases: Sequence[str], material: Material, seed: int
-) -> list[Asked]:
-    """As many questions for what is there as for what isn't; only of what is beyond dispute."""
-    rng = np.random.default_rng(seed)
-    asked: list[Asked] = []
-    for number, frame in enumerate(material.frames):
-        if truth is None:
-            drawn = rng.permutation(len(phrases))[:_QUESTIONS_A_FRAME]
-            asked += [Asked(number, _is_there(phrases[i]), None) for i in drawn]
-            continue
-        there, absent = _there_and_absent(truth, frame.camera, frame.stamp, phrases)
-        for accepted, some in (("yes", there), ("no", absent)):
-            if some:
-                phrase = some[int(rng.integers(len(some)))]
-                asked.append(Asked(number, _is_there(phrase), (accepted,)))
-    return asked
-
-
-def _is_there(phrase: str) -> str:
-    return f"Is there {article(phrase)}?"
-
-
-def _there_and_absent(
-    truth: Truth, camera: str, stamp: int, phrases: Sequence[str]
-) -> tuple[list[str], list[str]]:
-    image = truth.images.get((camera, stamp))
-    if image is None:
-        return [], []
-    there, absent = [], []
-    for phrase in phrases:
-        place = (image, truth.categories.get(phrase.lower(), -1))
-        if place not in truth.boxes:
-            absent.append(phrase)
-        elif not truth.boxes[place][1].all():
-            there.append(phrase)
-    return there, absent
-
-
 def _judged(material: Material, best: Sequence[BestPath], goals: Sequence[str]) -> list[Judged]:
     """The bag's own goals with their truth, and others."""
     known = {(one.stamp, one.goal): one.best_index for one in best}
@@ -224,7 +184,7 @@ def _targets(
     rng = np.random.default_rng(seed)
     targets = []
     for number, frame in enumerate(material.frames):
-        there, _ = _there_and_absent(truth, frame.camera, frame.stamp, phrases)
+        there, _ = there_and_absent(truth, frame.camera, frame.stamp, phrases)
         for i in rng.permutation(len(there))[:_TARGETS_A_FRAME]:
             place = (truth.images[frame.camera, frame.stamp], truth.categories[there[i].lower()])
             boxes, crowd = truth.boxes[place]

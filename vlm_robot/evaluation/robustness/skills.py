@@ -24,11 +24,13 @@ class Asked(NamedTuple):
         frame: its number in the material.
         accepted: words of which a right answer holds one; empty: it can't be told; None: nobody
             knows, and the clean answer is taken for right.
+        phrase: what it asks after, where it was made of one.
     """
 
     frame: int
     question: str
     accepted: tuple[str, ...] | None
+    phrase: str = ""
 
 
 class Answers:

@@ -1,0 +1,1 @@
+"""Whether answers come from the picture, and by which way through the model."""

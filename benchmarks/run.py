@@ -56,7 +56,7 @@ def page(figures: dict[str, dict[str, Any]]) -> str:
          "replay / bare model"),
     )  # fmt: skip
     lines = [f"| {what} | {most} | {table[key]:.3g} |" for what, most, table, key in rows]
-    counts = ("received", "processed", "dropped", "lost before the node")
+    counts = ("received", "processed", "dropped")
     return "\n".join(
         [
             "# Benchmarks",

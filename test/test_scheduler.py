@@ -125,6 +125,42 @@ def test_inactive_frames_are_dropped_and_counted_but_requests_are_served(clock):
     assert scheduler.counts()["front"].dropped == 2
 
 
+def test_a_batch_has_what_waits_elsewhere_when_it_is_made(clock):
+    waiting = ["new"]
+
+    def pull():
+        while waiting:
+            scheduler.offer("front", waiting.pop())
+
+    scheduler = active(clock=clock, pull=pull)
+    scheduler.offer("front", "old")
+    assert frames(scheduler.take(block=False)) == ["new"]
+
+
+def test_frames_are_wanted_while_the_taking_thread_waits_for_one():
+    told = threading.Event()
+    scheduler = Scheduler(("front", "rear"), on_idle=told.set, max_rate=0.001)
+    scheduler.activate(True)
+    scheduler.offer("front", 0)
+    scheduler.take()  # the next frame of front isn't due for long
+    assert not scheduler.wants("front")
+    thread = threading.Thread(target=scheduler.take)
+    thread.start()
+    assert told.wait(10)
+    assert scheduler.wants("front")
+    scheduler.offer("front", 1)
+    assert not scheduler.wants("front")
+    assert scheduler.wants("rear")
+    scheduler.close()
+    thread.join(10)
+
+
+def test_frames_that_were_overtaken_elsewhere_are_counted_as_dropped(clock):
+    scheduler = active(clock=clock)
+    scheduler.miss("front", 3)
+    assert scheduler.counts()["front"][:3] == (3, 0, 3)
+
+
 def test_age_is_from_arrival_to_publication(clock):
     scheduler = active(clock=clock)
     scheduler.offer("front", 1)
@@ -132,6 +168,14 @@ def test_age_is_from_arrival_to_publication(clock):
     clock.now += SECOND // 4
     scheduler.finish(ticket)
     assert scheduler.counts()["front"].age_p50 == pytest.approx(0.25)
+
+
+def test_age_counts_what_a_frame_waited_before_it_was_offered(clock):
+    scheduler = active(clock=clock)
+    clock.now = SECOND
+    scheduler.offer("front", 1, received=SECOND // 2)
+    scheduler.finish(scheduler.take(block=False).tickets[0])
+    assert scheduler.counts()["front"].age_p50 == pytest.approx(0.5)
 
 
 def test_a_rate_limit_keeps_the_newest_frame_until_it_is_due(clock):
@@ -183,7 +227,9 @@ def test_a_waiting_thread_wakes_for_a_frame():
 
 
 STEPS = st.lists(
-    st.sampled_from(["offer a", "offer b", "refuse a", "take", "finish", "fail", "stop", "start"])
+    st.sampled_from(
+        ["offer a", "offer b", "refuse a", "miss b", "take", "finish", "fail", "stop", "start"]
+    )
 )
 
 
@@ -197,6 +243,8 @@ def test_every_frame_is_accounted_for(steps):
                 scheduler.offer(camera, 0)
             case ["refuse", camera]:
                 scheduler.refuse(camera)
+            case ["miss", camera]:
+                scheduler.miss(camera, 2)
             case ["take"] if job := scheduler.take(block=False):
                 under_way += job.tickets
             case ["finish"] if under_way:

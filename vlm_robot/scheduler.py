@@ -1,7 +1,8 @@
 """What the inference thread does next: the newest frame of each camera, requests between them.
 
 Knows no ROS and no model. Any thread offers frames and requests; one thread takes jobs.
-A frame that a newer one overtakes is dropped and counted. Requests go first, but after each
+A frame that a newer one overtakes is dropped and counted. Frames are pulled from where they wait
+just before a batch is made of them, so that it has the newest. Requests go first, but after each
 request a waiting batch of frames has its turn, so neither starves the other.
 """
 
@@ -36,7 +37,7 @@ class RequestDeadlineError(Exception):
 
 
 class Ticket(NamedTuple, Generic[FrameT]):
-    """A frame on its way: `received` is the scheduler's clock at its arrival, nanoseconds."""
+    """A frame on its way: `received` is when it came, by the scheduler's clock, nanoseconds."""
 
     camera: str
     received: int
@@ -74,9 +75,9 @@ class CameraCounts(NamedTuple):
 
     Attributes:
         processed: results were published.
-        dropped: a newer frame came first, or the node was inactive.
+        dropped: a newer frame came first, or the node was inactive, or it was lost on its way.
         failed: broken frames, and frames whose inference failed.
-        age_p50, age_p95: seconds from arrival to publication, of the last results; NaN for none.
+        age_p50, age_p95: seconds from `received` to publication, of the last results; NaN for none.
     """
 
     received: int
@@ -115,6 +116,8 @@ class Scheduler(Generic[FrameT]):
         cameras: names that frames are offered under.
         request_queue: the most requests that wait.
         max_rate: the most frames of a camera taken in a second; 0 for no limit.
+        pull: offers the frames that wait elsewhere; called by the taking thread.
+        on_idle: called when the taking thread begins to wait, and frames are wanted at once.
         clock: monotonic nanoseconds.
     """
 
@@ -124,15 +127,20 @@ class Scheduler(Generic[FrameT]):
         *,
         request_queue: int = 16,
         max_rate: float = 0.0,
+        pull: Callable[[], None] = lambda: None,
+        on_idle: Callable[[], None] = lambda: None,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._cameras: dict[str, _Camera[FrameT]] = {name: _Camera() for name in cameras}
         self._requests: deque[Request] = deque()
         self._request_queue = request_queue
+        self._pull = pull
+        self._on_idle = on_idle
         self._clock = clock
         self._changed = threading.Condition()
         self._active = False
         self._closed = False
+        self._idle = False
         self._frames_turn = False
         self.set_max_rate(max_rate)
 
@@ -153,8 +161,17 @@ class Scheduler(Generic[FrameT]):
                     camera.drop_waiting()
             self._changed.notify()
 
-    def offer(self, camera: str, frame: FrameT) -> None:
-        """Put the newest frame of `camera` in its slot; what waited there is dropped."""
+    def wants(self, camera: str) -> bool:
+        """Whether the taking thread waits, and has no frame of `camera` yet."""
+        with self._changed:
+            return self._idle and self._cameras[camera].waiting is None
+
+    def offer(self, camera: str, frame: FrameT, *, received: int | None = None) -> None:
+        """Put the newest frame of `camera` in its slot; what waited there is dropped.
+
+        Args:
+            received: when it came, by the scheduler's clock; None: now.
+        """
         with self._changed:
             slot = self._cameras[camera]
             slot.received += 1
@@ -162,8 +179,14 @@ class Scheduler(Generic[FrameT]):
                 slot.dropped += 1
                 return
             slot.drop_waiting()
-            slot.waiting = Ticket(camera, self._clock(), frame)
+            slot.waiting = Ticket(camera, self._clock() if received is None else received, frame)
             self._changed.notify()
+
+    def miss(self, camera: str, count: int) -> None:
+        """Count frames of `camera` that were overtaken before they could be offered."""
+        with self._changed:
+            self._cameras[camera].received += count
+            self._cameras[camera].dropped += count
 
     def refuse(self, camera: str) -> None:
         """Count a message of `camera` that is no frame: broken at arrival."""
@@ -194,20 +217,16 @@ class Scheduler(Generic[FrameT]):
 
     def take(self, *, block: bool = True) -> Request | Batch[FrameT] | None:
         """The next job; None when closed, or when there is none and `block` is false."""
-        with self._changed:
-            while not self._closed:
-                self._expire_requests()
-                batch_ready = self._ready()
-                if self._requests and not (self._frames_turn and batch_ready):
-                    self._frames_turn = True
-                    return self._requests.popleft()
-                if batch_ready:
-                    self._frames_turn = False
-                    return self._take_batch(batch_ready)
-                if not block:
-                    return None
+        while True:
+            self._pull()
+            with self._changed:
+                job = None if self._closed else self._next()
+                if job is not None or self._closed or not block:
+                    return job
+                self._idle = True
+                self._on_idle()
                 self._changed.wait(self._until_next_event())
-            return None
+                self._idle = False
 
     def finish(self, ticket: Ticket[FrameT], *, failed: bool = False) -> None:
         """Account for a taken frame: published now, or failed."""
@@ -239,6 +258,18 @@ class Scheduler(Generic[FrameT]):
             self._changed.notify_all()
         for request in waiting:
             _fail(request, SchedulerClosedError("the node is shutting down"))
+
+    def _next(self) -> Request | Batch[FrameT] | None:
+        """What is due now."""
+        self._expire_requests()
+        batch_ready = self._ready()
+        if self._requests and not (self._frames_turn and batch_ready):
+            self._frames_turn = True
+            return self._requests.popleft()
+        if batch_ready:
+            self._frames_turn = False
+            return self._take_batch(batch_ready)
+        return None
 
     def _expire_requests(self) -> None:
         now = self._clock()

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage
 from sensor_msgs.msg import Image as ImageMsg
 
 from vlm_robot.messages import frame_from, nanoseconds
-from vlm_robot.ros.found_subscription import Choice, FoundSubscription
+from vlm_robot.ros.found_subscription import Arrival, Choice, FoundSubscription
+from vlm_robot.ros.gated_group import GatedGroup
 from vlm_robot.ros.slow_log import SlowLog
 from vlm_robot.settings import CameraSettings
 from vlm_robot.stamp_pairing import Pair, StampPairing
@@ -28,7 +28,7 @@ class RawFrame(NamedTuple):
     """What came for one stamp, not decoded yet: a frame that is overtaken costs no decoding.
 
     Attributes:
-        received: monotonic seconds.
+        received: when the image came to this machine, monotonic nanoseconds.
     """
 
     camera: str
@@ -36,7 +36,7 @@ class RawFrame(NamedTuple):
     info: CameraInfo | None
     depth: AnyImageMsg | None
     depth_missing: str
-    received: float
+    received: int
 
     def decode(self) -> Frame:
         """Decode. A calibration that doesn't fit costs the 3D, not the frame.
@@ -57,8 +57,9 @@ class CameraInput:
     """The subscriptions of one camera.
 
     Args:
-        on_frame: called for each image with what was paired to it, on an executor's thread.
-        on_lost: called with the number of images that were lost before they came here.
+        wanted: whether an executor shall take frames as they come; else they wait for `pull`.
+        on_frame: called for each image with what was paired to it.
+        on_missed: called with the number of images that were overtaken before they were taken.
     """
 
     def __init__(
@@ -69,73 +70,98 @@ class CameraInput:
         *,
         depth_slop: float,
         log: SlowLog,
+        wanted: Callable[[], bool],
         on_frame: Callable[[RawFrame], None],
-        on_lost: Callable[[int], None],
+        on_missed: Callable[[int], None],
     ) -> None:
         self._name = name
         self._log = log
         self._on_frame = on_frame
         self._info: CameraInfo | None = None
         self._has_depth = bool(topics.depth)
-        self._pairing: StampPairing[AnyImageMsg, AnyImageMsg] = StampPairing(0)
+        self._pairing: StampPairing[Arrival, AnyImageMsg] = StampPairing(0)
         self.set_depth_slop(depth_slop)
         self._last_stamp = 0
-        self._heard = time.monotonic()
-        group = MutuallyExclusiveCallbackGroup()
+        self._heard = time.monotonic_ns()
+        self._group = GatedGroup(wanted)
         self._image = FoundSubscription(
-            node, _image_choices(topics.image), self._on_image, group=group, on_lost=on_lost
+            node,
+            _image_choices(topics.image),
+            self._on_image,
+            group=self._group,
+            on_missed=on_missed,
         )
-        self._others = [("camera_info", self._info_subscription(node, topics, group))]
-        if self._has_depth:
-            depth = FoundSubscription(
-                node, _depth_choices(topics.depth), self._on_depth, group=group
-            )
-            self._others.append(("depth", depth))
+        info_choices = [Choice(topics.camera_info, CameraInfo)]
+        # Looked for when there is an image: the executor need not wake for it.
+        self._camera_info = FoundSubscription(
+            node, info_choices, self._on_info, group=GatedGroup(lambda: False)
+        )
+        self._depth = FoundSubscription(
+            node,
+            _depth_choices(topics.depth) if self._has_depth else [],
+            self._on_depth,
+            group=self._group,
+        )
 
     def set_depth_slop(self, milliseconds: float) -> None:
         """Change the most difference of the stamps of image and depth."""
         self._pairing.slop = round(milliseconds * 1e6)
 
+    def pull(self) -> None:
+        """Take what waits in the middleware now. Any thread may."""
+        with self._group.lock:
+            # Depth that came after its image is there when the image's turn comes.
+            images = self._image.take(only_newest=not self._has_depth)
+            for arrival in self._depth.take(only_newest=False):
+                self._on_depth(arrival)
+            for arrival in images:
+                self._on_image(arrival)
+
     def poll(self) -> None:
         """Look at the graph and complain, slowly, about what is missing. About once a second."""
-        self._complain("image", self._image.poll() or self._silence())
-        for kind, subscription in self._others:
-            complaint = subscription.poll()
-            self._complain(kind, complaint if self._has_depth else "")
+        self.pull()
+        complaint = self._image.poll()
+        if complaint:
+            self._heard = time.monotonic_ns()  # silence counts from when there is a publisher
+        self._complain("image", complaint or self._silence())
+        info_complaint = self._camera_info.poll()
+        if self._has_depth:
+            self._complain("camera_info", info_complaint)
+            self._complain("depth", self._depth.poll())
 
     def close(self) -> None:
         """Unsubscribe."""
-        self._image.close()
-        for kind, subscription in self._others:
+        for kind, subscription in (
+            ("image", self._image),
+            ("camera_info", self._camera_info),
+            ("depth", self._depth),
+        ):
             subscription.close()
             self._log.clear(f"{self._name}.{kind}")
 
-    def _info_subscription(
-        self, node: Node, topics: CameraSettings, group: MutuallyExclusiveCallbackGroup
-    ) -> FoundSubscription:
-        choices = [Choice(topics.camera_info, CameraInfo)]
-        return FoundSubscription(node, choices, self._on_info, group=group)
+    def _on_info(self, arrival: Arrival) -> None:
+        self._info = arrival.message
 
-    def _on_info(self, message: CameraInfo) -> None:
-        self._info = message
-
-    def _on_image(self, message: AnyImageMsg) -> None:
-        self._heard = time.monotonic()
-        stamp = nanoseconds(message.header.stamp)
+    def _on_image(self, arrival: Arrival) -> None:
+        self._heard = arrival.at
+        stamp = nanoseconds(arrival.message.header.stamp)
         self._watch_stamp(stamp)
         if self._has_depth:
-            self._deliver(self._pairing.add_image(stamp, message))
+            self._deliver(self._pairing.add_image(stamp, arrival))
         else:
-            self._deliver([Pair(message, None, "")])
+            self._deliver([Pair(arrival, None, "")])
 
-    def _on_depth(self, message: AnyImageMsg) -> None:
-        self._deliver(self._pairing.add_depth(nanoseconds(message.header.stamp), message))
+    def _on_depth(self, arrival: Arrival) -> None:
+        depth = arrival.message
+        self._deliver(self._pairing.add_depth(nanoseconds(depth.header.stamp), depth))
 
-    def _deliver(self, pairs: list[Pair[Any, Any]]) -> None:
-        now = time.monotonic()
+    def _deliver(self, pairs: list[Pair[Arrival, AnyImageMsg]]) -> None:
+        for arrival in self._camera_info.take(only_newest=True) if pairs else ():
+            self._on_info(arrival)
         for pair in pairs:
+            image = pair.image
             self._on_frame(
-                RawFrame(self._name, pair.image, self._info, pair.depth, pair.missing, now)
+                RawFrame(self._name, image.message, self._info, pair.depth, pair.missing, image.at)
             )
 
     def _watch_stamp(self, stamp: int) -> None:
@@ -147,8 +173,7 @@ class CameraInput:
         self._last_stamp = stamp
 
     def _silence(self) -> str:
-        quiet = time.monotonic() - self._heard
-        if quiet < SILENT_AFTER:
+        if time.monotonic_ns() - self._heard < SILENT_AFTER * 1e9:
             return ""
         return f"no image on {self._image.topic}, though it has a publisher"
 

@@ -56,9 +56,7 @@ def model_report(
     return Report("model", DiagnosticStatus.OK, state, values)
 
 
-def camera_report(
-    camera: str, counts: CameraCounts, lost: int, complaints: Mapping[str, str]
-) -> Report:
+def camera_report(camera: str, counts: CameraCounts, complaints: Mapping[str, str]) -> Report:
     """Account of one camera; what is complained about lately makes it a warning."""
     ours = [text for subject, text in complaints.items() if subject.startswith(f"{camera}.")]
     values = {
@@ -66,7 +64,6 @@ def camera_report(
         "processed": counts.processed,
         "dropped": counts.dropped,
         "failed": counts.failed,
-        "lost_before_node": lost,
         "age_ms_p50": round(counts.age_p50 * 1e3, 1),
         "age_ms_p95": round(counts.age_p95 * 1e3, 1),
     }

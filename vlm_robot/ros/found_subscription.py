@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rclpy.callback_groups import CallbackGroup
+from rclpy.exceptions import InvalidHandle
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.serialization import deserialize_message
 from rclpy.subscription import Subscription
 
 HISTORY = 10
-"""Messages kept for the callback, which only hands them on; more would only be older."""
+"""Messages that the middleware keeps. A large image comes in pieces, and where there is no place to
+collect the next ones, Fast DDS loses them, or waits for one for ever: 1 isn't enough."""
+
+
+class Arrival(NamedTuple):
+    """A message, and when it came to this machine: monotonic nanoseconds."""
+
+    message: Any
+    at: int
 
 
 class Choice(NamedTuple):
@@ -43,17 +54,17 @@ class FoundSubscription:
         self,
         node: Node,
         choices: Sequence[Choice],
-        callback: Callable[[Any], None],
+        callback: Callable[[Arrival], None],
         *,
         group: CallbackGroup | None = None,
-        on_lost: Callable[[int], None] = lambda count: None,
+        on_missed: Callable[[int], None] = lambda count: None,
     ) -> None:
-        """`on_lost` gets the number of messages that were lost between two that came."""
+        """`on_missed` gets the number of messages that weren't handed on: overtaken, or lost."""
         self._node = node
         self._choices = [c._replace(topic=node.resolve_topic_name(c.topic)) for c in choices]
         self._callback = callback
         self._group = group
-        self._on_lost = on_lost
+        self._on_missed = on_missed
         self._publishers = 0
         self._sequence = 0
         self._match: _Match | None = None
@@ -75,6 +86,28 @@ class FoundSubscription:
             self._subscription = self._subscribe(match)
         return ""
 
+    def take(self, *, only_newest: bool) -> list[Arrival]:
+        """What waits in the middleware, without the executor and the callback; oldest first.
+
+        Messages stay serialized until it is known that they are wanted.
+        """
+        waiting: list[tuple[bytes, Arrival]] = []
+        if (subscription := self._subscription) is None:
+            return []
+        try:
+            with subscription.handle:
+                while len(waiting) < HISTORY:
+                    taken = subscription.handle.take_message(subscription.msg_type, True)
+                    if taken is None:
+                        break
+                    waiting.append((taken[0], self._arrival(None, taken[1])))
+        except InvalidHandle:  # unsubscribed meanwhile
+            pass
+        wanted = waiting[-1:] if only_newest else waiting
+        self._on_missed(len(waiting) - len(wanted))
+        kind = subscription.msg_type
+        return [a._replace(message=deserialize_message(data, kind)) for data, a in wanted]
+
     def close(self) -> None:
         """Unsubscribe."""
         if self._subscription is not None:
@@ -95,12 +128,18 @@ class FoundSubscription:
         )
 
     def _on_message(self, message: Any, info: Mapping[str, Any]) -> None:
+        self._callback(self._arrival(message, info))
+
+    def _arrival(self, message: Any, info: Mapping[str, Any]) -> Arrival:
         # The middleware numbers a publisher's messages; None where it doesn't.
         sequence = info["publication_sequence_number"] or 0
         if self._sequence and sequence > self._sequence + 1 and self._publishers == 1:
-            self._on_lost(sequence - self._sequence - 1)
+            self._on_missed(sequence - self._sequence - 1)
         self._sequence = sequence
-        self._callback(message)
+        # Its clock may be set while it runs. Without a time the message comes just now.
+        came = info["received_timestamp"]
+        waited = max(0, time.time_ns() - came) if came else 0
+        return Arrival(message, time.monotonic_ns() - waited)
 
     def _find(self) -> _Match | None:
         for choice in self._choices:

@@ -166,7 +166,7 @@ class PerceptionNode(LifecycleNode):
             reports = [model_report(self._lifecycle_state, pipeline.perception, pipeline.inference)]
             complaints = self._slow_log.complaints
             reports += [
-                camera_report(name, counts, pipeline.lost[name], complaints)
+                camera_report(name, counts, complaints)
                 for name, counts in pipeline.scheduler.counts().items()
             ]
         self._diagnostics.publish(diagnostics_msg(self, reports))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 
 from rclpy.lifecycle import LifecycleNode
 
@@ -44,17 +43,19 @@ class Pipeline:
         self.perception = perception
         perception.transform_patience = TRANSFORM_PATIENCE
         self.active = False
-        self.lost: Counter[str] = Counter()
+        self._node = node
         self._settings = settings
         self._newest: dict[str, RawFrame] = {}
         self.scheduler: Scheduler[RawFrame] = Scheduler(
             settings.cameras,
             request_queue=settings.request_queue,
             max_rate=settings.max_rate,
+            pull=self._pull,
+            on_idle=self._wake_executor,
         )
         self._results = {name: CameraResults(node, name) for name in settings.cameras}
         self._transforms = TransformListener(node, perception.transforms, log)
-        self._cameras = [self._camera(node, name, log) for name in settings.cameras]
+        self._cameras = {name: self._camera(node, name, log) for name in settings.cameras}
         self.inference = InferenceThread(self.scheduler, perception, self._publish, log)
         self.inference.start()
 
@@ -69,20 +70,20 @@ class Pipeline:
         self.active = False
         self.scheduler.activate(False)
         self._newest.clear()
-        for camera in self._cameras:
+        for camera in self._cameras.values():
             camera.close()
 
     def poll(self) -> None:
         """Look for the cameras' topics, about once a second."""
         if self.active:
-            for camera in self._cameras:
+            for camera in self._cameras.values():
                 camera.poll()
 
     def apply(self, settings: Settings) -> None:
         """Take over settings that may change at run time; prompts change between two batches."""
         self._settings = settings
         self.scheduler.set_max_rate(settings.max_rate)
-        for camera in self._cameras:
+        for camera in self._cameras.values():
             camera.set_depth_slop(settings.depth_slop)
         self.scheduler.request(
             lambda: self.perception.apply(settings), timeout=settings.request_deadline
@@ -109,13 +110,14 @@ class Pipeline:
             raise UnknownCameraError(
                 f"there is no camera '{name}': there are {', '.join(self._settings.cameras)}"
             )
+        self._cameras[name].pull()
         frame = self._newest.get(name)
         if frame is None:
             topic = self._settings.camera(name).image
             raise NoFrameError(
                 f"camera '{name}' has sent no image yet: is {topic} published? /diagnostics tells"
             )
-        age = time.monotonic() - frame.received
+        age = (time.monotonic_ns() - frame.received) / 1e9
         if age > self._settings.max_frame_age:
             raise StaleFrameError(
                 f"the newest image of camera '{name}' came {age:.1f} s ago;"
@@ -140,13 +142,22 @@ class Pipeline:
             self._settings.camera(name),
             depth_slop=self._settings.depth_slop,
             log=log,
+            wanted=lambda: self.scheduler.wants(name),
             on_frame=self._on_frame,
-            on_lost=lambda count: self.lost.update({name: count}),
+            on_missed=lambda count: self.scheduler.miss(name, count),
         )
+
+    def _pull(self) -> None:
+        for camera in self._cameras.values():
+            camera.pull()
+
+    def _wake_executor(self) -> None:
+        if self._node.executor is not None:
+            self._node.executor.wake()
 
     def _on_frame(self, frame: RawFrame) -> None:
         self._newest[frame.camera] = frame
-        self.scheduler.offer(frame.camera, frame)
+        self.scheduler.offer(frame.camera, frame, received=frame.received)
 
     def _publish(self, observation: Observation) -> bool:
         if not self.active:

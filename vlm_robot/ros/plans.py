@@ -23,7 +23,7 @@ from vlm_robot.ros.conversions import (
     plan_msg,
     wish_from,
 )
-from vlm_robot.ros.found_subscription import Choice, FoundSubscription
+from vlm_robot.ros.found_subscription import Arrival, Choice, FoundSubscription
 from vlm_robot.ros.pipeline import Pipeline
 from vlm_robot.ros.requests import SERVICE_QOS, NoCostmapError, Requests, guarded
 from vlm_robot.ros.slow_log import SlowLog
@@ -64,9 +64,9 @@ class Plans:
         """Look for the costmap's topic, about once a second."""
         self._costmap_topic.poll()
 
-    def _on_costmap(self, message: OccupancyGridMsg) -> None:
+    def _on_costmap(self, arrival: Arrival) -> None:
         with self._grid_lock:
-            self._costmap, self._grid = message, None
+            self._costmap, self._grid = arrival.message, None
 
     def _newest_grid(self) -> OccupancyGrid:
         """The newest costmap, converted when it is first needed."""

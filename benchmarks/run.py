@@ -35,8 +35,8 @@ def measure(name: str, arguments: tuple[str, ...]) -> dict[str, Any]:
     return figures
 
 
-def page(figures: dict[str, dict[str, Any]]) -> str:
-    """The page in Markdown."""
+def page(figures: dict[str, dict[str, Any]], load: float) -> str:
+    """The page in Markdown; `load` is the machine's load average of the minute before."""
     node, backends, replay = (figures[name] for name in SCRIPTS)
     ratios = backends["ratios"]
     rows = (
@@ -64,7 +64,8 @@ def page(figures: dict[str, dict[str, Any]]) -> str:
             "Made by `make bench`: ratios within one run, CPU times of the threads that do the"
             " work, one thread for the models.",
             "",
-            f"{datetime.now(UTC).date().isoformat()}, {os.cpu_count()} cores {platform.machine()},"
+            f"{datetime.now(UTC).date().isoformat()}, {os.cpu_count()} cores {platform.machine()}"
+            f" under a load of {load:.1f} before the run,"
             f" Python {platform.python_version()}, torch {backends['on']['torch']},"
             f" transformers {backends['on']['transformers']}.",
             "",
@@ -74,8 +75,11 @@ def page(figures: dict[str, dict[str, Any]]) -> str:
             "",
             "Four cameras: "
             + ", ".join(f"{node[key]} {key}" for key in counts)
-            + f"; a batch takes {node['inference of a batch, ms']} ms,"
-            f" age p95 {node['age p95, ms']} ms, memory {node['memory, MB']} MB.",
+            + f"; a batch has {node['frames of a batch']} frames and takes"
+            f" {node['inference of a batch, ms']} ms; a frame waits for its batch"
+            f" {node['wait for the batch p50, p95, ms'][0]} ms (p50), its age is"
+            f" {node['age p95, ms']} ms (p95). The node takes {node['node, cores']} cores and"
+            f" {node['memory, MB']} MB, the cameras' process {node['publisher, cores']} cores.",
             "",
         ]
     )
@@ -84,8 +88,9 @@ def page(figures: dict[str, dict[str, Any]]) -> str:
 def main() -> int:
     """Measure everything and write the page."""
     OUT.mkdir(parents=True, exist_ok=True)
+    load = os.getloadavg()[0]
     figures = {name: measure(name, arguments) for name, arguments in SCRIPTS.items()}
-    PAGE.write_text(page(figures), encoding="utf-8")
+    PAGE.write_text(page(figures, load), encoding="utf-8")
     print(f"written: {PAGE.relative_to(ROOT)}")
     return 0
 

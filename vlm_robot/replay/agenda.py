@@ -49,6 +49,13 @@ class Agenda:
                 )
         self._due: list[int | None] = [start + round(i.at * SECOND) for i in self._items]
 
+    def is_due(self, camera: str, log_time: int) -> bool:
+        """Whether `due` would give something."""
+        return any(
+            item.camera == camera and due is not None and due <= log_time
+            for item, due in zip(self._items, self._due, strict=True)
+        )
+
     def due(self, camera: str, log_time: int) -> list[Item]:
         """What is to be asked with the frame of `camera` recorded at `log_time` (ns)."""
         items = []

@@ -206,7 +206,9 @@ def _run_job(job: _Job, output: Output, console: Console) -> int:
     runner = Runner(perception, output, agenda=job.agenda, goals=job.goals, batch=job.batch)
     begun = perf_counter()
     with _until_interrupted() as interrupted, _progress(job, console) as on_done:
-        complete = runner.run(iter(reader), stop=interrupted.is_set, on_done=on_done)
+        complete = runner.run(
+            iter(reader), first=output.done, stop=interrupted.is_set, on_done=on_done
+        )
     seconds = perf_counter() - begun
     summary = _summary(job, output, reader, perception, complete=complete)
     summary["timing"] = {

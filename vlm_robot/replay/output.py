@@ -30,12 +30,12 @@ class Progress(NamedTuple):
     """How far results go.
 
     Attributes:
-        events: events of the bag that are done.
+        steps: steps of the bag that are done.
         size: bytes of the results' file that belong to them.
         run: what the run was asked for; another can't go on from it.
     """
 
-    events: int
+    steps: int
     size: int
     run: Any
 
@@ -45,7 +45,7 @@ class Output:
 
     Attributes:
         path: the folder's final name.
-        done: events that were done by the run that this one goes on from.
+        done: steps that were done by the run that this one goes on from.
         is_complete: there is nothing to go on with.
     """
 
@@ -107,10 +107,10 @@ class Output:
                 f"{folder} was made with {_difference(progress.run, self._run)}:"
                 " --resume needs the same; --overwrite starts again"
             )
-        self.done, self._size = progress.events, progress.size
+        self.done, self._size = progress.steps, progress.size
 
-    def write(self, records: list[Record], events: int) -> None:
-        """Write records, which complete the first `events` events of the bag.
+    def write(self, records: list[Record], steps: int) -> None:
+        """Write records, which complete the first `steps` steps of the bag.
 
         Raises:
             OutputError: the disk is full, or otherwise not writable.
@@ -120,14 +120,14 @@ class Output:
             self._file.write(data)
             self._file.flush()
             self._size += len(data)
-            self._save_progress(events)
+            self._save_progress(steps)
         except OSError as error:
             raise self._failed(error) from error
 
-    def _save_progress(self, events: int) -> None:
+    def _save_progress(self, steps: int) -> None:
         progress = self._partial / _PROGRESS
         fresh = progress.with_suffix(".new")
-        fresh.write_text(json.dumps(Progress(events, self._size, self._run)._asdict()), "utf-8")
+        fresh.write_text(json.dumps(Progress(steps, self._size, self._run)._asdict()), "utf-8")
         fresh.replace(progress)
 
     def finish(self, summary: Record, *, complete: bool) -> None:

@@ -1,6 +1,8 @@
 """Every frame of a bag through the three skills, in the order of stamps.
 
-Batches are cut by the bag alone, never by the clock, so that the same bag gives the same results.
+Work goes in steps: a batch of frames, or a message of candidate paths. Steps are cut by the bag
+alone, never by the clock, so that the same bag gives the same results; and a run may begin at any
+step, after an earlier run or beside other machines, and gives what one run gives from there on.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from time import perf_counter
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from vlm_robot.messages import add_transforms, frame_from
 from vlm_robot.perception import Perception
@@ -24,7 +26,6 @@ from vlm_robot.replay.events import (
     TransformsRead,
     decoded,
 )
-from vlm_robot.replay.output import Output
 from vlm_robot.replay.prefetch import prefetched
 from vlm_robot.replay.records import (
     Record,
@@ -39,10 +40,11 @@ AHEAD = 8
 """Frames decoded ahead of the model."""
 
 
-class Skipped(NamedTuple):
-    """An event that an earlier run has done; of frames, the newest may be needed for a goal."""
+class Step(NamedTuple):
+    """An event of a step; a frame that is only passed by stays undecoded."""
 
-    raw: RawFrame | None
+    number: int
+    event: Event | RawFrame
 
 
 class Done(NamedTuple):
@@ -55,6 +57,14 @@ class Done(NamedTuple):
 
     frames: int
     log_time: int
+
+
+class Sink(Protocol):
+    """Where records go."""
+
+    def write(self, records: list[Record], steps: int) -> None:
+        """Take records, which complete the first `steps` steps of the bag."""
+        ...
 
 
 class Runner:
@@ -71,7 +81,7 @@ class Runner:
     def __init__(
         self,
         perception: Perception,
-        output: Output,
+        output: Sink,
         *,
         agenda: Agenda,
         goals: Sequence[str] = (),
@@ -83,8 +93,8 @@ class Runner:
         self._agenda = agenda
         self._goals = goals
         self._batch_size = batch
-        self._batch: list[FrameRead | Failed] = []
-        self._events = 0
+        self._batch: list[FrameRead | Failed | RawFrame] = []
+        self._first = self._step = 0
         self._newest: dict[str, Frame | RawFrame] = {}
         self._grid: OccupancyGrid | None = None
         self._paths: PathsRead | None = None
@@ -93,52 +103,59 @@ class Runner:
         self,
         events: Iterator[Event | RawFrame],
         *,
+        first: int = 0,
+        last: int | None = None,
         stop: Callable[[], bool] = lambda: False,
         on_done: Callable[[Done], None] = lambda done: None,
     ) -> bool:
-        """Do all events, or those until `stop` says so. Returns whether all are done."""
-        work = prefetched(_decoded_from(events, self._output.done), ahead=AHEAD)
+        """Do all events, or those until `stop` says so. Returns whether all are done.
+
+        Args:
+            first: steps before it are passed by: done by another run.
+            last: the step before which to end; None: the bag's end.
+        """
+        self._first = first
+        steps = in_steps(events, self._batch_size)
+        work = prefetched(_decoded_between(steps, first, last), ahead=AHEAD)
         with closing(work):  # type: ignore[type-var]
-            for event in work:
+            for step in work:
+                if step.number != self._step:
+                    self._finish_batch()
+                    self._step = step.number
                 if stop():
                     return False
-                self._take(event)
-                if isinstance(event, FrameRead):
-                    on_done(Done(self.counts["frame"], event.log_time))
+                self._take(step.event)
+                if isinstance(step.event, FrameRead):
+                    on_done(Done(self.counts["frame"], step.event.log_time))
         self._finish_batch()
         return True
 
-    def _take(self, event: Event | Skipped) -> None:
+    @property
+    def _passes_by(self) -> bool:
+        return self._step < self._first
+
+    def _take(self, event: Event | RawFrame) -> None:
         if isinstance(event, TransformsRead):
             add_transforms(self._perception.transforms, event.message, static=event.static)
-        elif isinstance(event, Skipped):
-            self._events += 1
-            if event.raw is not None:
-                self._newest[event.raw.camera] = event.raw
-                self._agenda.due(event.raw.camera, event.raw.log_time)
-        elif isinstance(event, (FrameRead, Failed)):
-            self._batch.append(event)
-            frames = sum(isinstance(waiting, FrameRead) for waiting in self._batch)
-            if frames >= self._batch_size:
-                self._finish_batch()
         elif isinstance(event, GridRead):
             self._grid = event.grid
-        else:
-            self._finish_batch()
-            self._take_paths(event)
-
-    def _take_paths(self, event: PathsRead) -> None:
-        self._paths = event
-        self._events += 1
-        if self._events > self._output.done:
+        elif isinstance(event, PathsRead):
+            self._paths = event
             goals = self._goals or ([event.goal] if event.goal else [])
             self._write([self._evaluated(goal, event.log_time) for goal in goals])
+        else:
+            self._batch.append(event)
 
     def _finish_batch(self) -> None:
         """Look at the waiting frames together, and answer what is due with each."""
         batch, self._batch = self._batch, []
-        if not batch:
-            return
+        if self._passes_by:
+            for event in batch:
+                self._pass_by(event)
+        elif batch:
+            self._look_at(batch)
+
+    def _look_at(self, batch: Sequence[FrameRead | Failed | RawFrame]) -> None:
         reads = [event for event in batch if isinstance(event, FrameRead)]
         start = perf_counter()
         observations = self._perception.detect([read.frame for read in reads]) if reads else []
@@ -146,19 +163,34 @@ class Runner:
         found = iter(observations)
         records: list[Record] = []
         for event in batch:
-            self._events += 1
             if isinstance(event, Failed):
                 records.append(failure_record(event))
-                continue
-            records.append(frame_record(next(found), event.log_time, milliseconds))
-            self._newest[event.frame.camera] = event.frame
-            for item in self._agenda.due(event.frame.camera, event.log_time):
-                records.append(self._answered(item, event))
+            elif isinstance(event, FrameRead):
+                records.append(frame_record(next(found), event.log_time, milliseconds))
+                self._newest[event.frame.camera] = event.frame
+                for item in self._agenda.due(event.frame.camera, event.log_time):
+                    records.append(self._answered(item, event))
         self._write(records)
 
+    def _pass_by(self, event: FrameRead | Failed | RawFrame) -> None:
+        """Follow what is due, and evaluate goals again: they leave landmarks in the memory."""
+        if not isinstance(event, RawFrame):
+            return
+        if not self._agenda.is_due(event.camera, event.log_time):
+            self._newest[event.camera] = event
+            return
+        try:
+            self._newest[event.camera] = self._decoded(event)
+        except InputError:
+            return  # it failed; what is due waits for the next
+        for item in self._agenda.due(event.camera, event.log_time):
+            if item.is_goal:
+                self._evaluated(item.text, event.log_time)
+
     def _write(self, records: list[Record]) -> None:
-        self.counts.update(record["kind"] for record in records)
-        self._output.write(records, self._events)
+        if not self._passes_by:
+            self.counts.update(record["kind"] for record in records)
+            self._output.write(records, self._step + 1)
 
     def _answered(self, item: Item, event: FrameRead) -> Record:
         if item.is_goal:
@@ -200,13 +232,28 @@ class Runner:
         )
 
 
-def _decoded_from(events: Iterator[Event | RawFrame], done: int) -> Iterator[Event | Skipped]:
-    """Decoded events, but for the first `done`, which an earlier run has written."""
-    seen = 0
+def in_steps(events: Iterator[Event | RawFrame], batch: int) -> Iterator[Step]:
+    """Number the steps: `batch` images make one, and so does a message of candidate paths."""
+    number = images = 0
     for event in events:
-        if isinstance(event, (RawFrame, Failed, PathsRead)):
-            seen += 1
-        if seen > done or isinstance(event, (TransformsRead, GridRead, PathsRead)):
-            yield from decoded(iter([event]))
+        if isinstance(event, PathsRead):
+            number += bool(images)
+            yield Step(number, event)
+            number, images = number + 1, 0
+            continue
+        yield Step(number, event)
+        if isinstance(event, (RawFrame, Failed)):
+            images += 1
+            if images == batch:
+                number, images = number + 1, 0
+
+
+def _decoded_between(steps: Iterator[Step], first: int, last: int | None) -> Iterator[Step]:
+    """Steps before `last`; frames from step `first` on are decoded."""
+    for step in steps:
+        if last is not None and step.number >= last:
+            return
+        if step.number < first:
+            yield step
         else:
-            yield Skipped(event if isinstance(event, RawFrame) else None)
+            yield from (Step(step.number, event) for event in decoded(iter([step.event])))

@@ -56,8 +56,9 @@ class GridField:
         self.frame_id = grid.frame_id
         self.resolution = float(grid.resolution)
         x, y, yaw = grid.origin
-        self._origin = np.array([x, y])
-        self._to_grid = np.array([[math.cos(yaw), -math.sin(yaw)], [math.sin(yaw), math.cos(yaw)]])
+        turn = np.array([[math.cos(yaw), -math.sin(yaw)], [math.sin(yaw), math.cos(yaw)]])
+        self._to_cells = turn / self.resolution
+        self._corner = -np.array([x, y]) @ self._to_cells
         self._shape = grid.cells.shape
         self._occupied = _transform(grid.cells >= occupied_from, self.resolution)
         unknown = grid.cells == UNKNOWN
@@ -81,8 +82,8 @@ class GridField:
 
     def _cells(self, points: Floats) -> Floats:
         """(P, 2) column and row with fractions; whole numbers are the cells' corners."""
-        turned: Floats = (points - self._origin) @ self._to_grid / self.resolution
-        return turned
+        cells: Floats = points @ self._to_cells + self._corner
+        return cells
 
     def _look_up(self, field: NDArray[np.float32], points: Floats) -> Floats:
         height, width = self._shape
@@ -94,9 +95,14 @@ class GridField:
         across, up = column - left, row - below
         right, above = int(width > 1), int(height > 1) * width
         flat, corner = field.ravel(), below * width + left
-        low = flat[corner] * (1 - across) + flat[corner + right] * across
-        high = flat[corner + above] * (1 - across) + flat[corner + above + right] * across
-        return np.asarray(low * (1 - up) + high * up, dtype=np.float64)
+        low = _between(flat.take(corner), flat.take(corner + right), across)
+        corner += above
+        high = _between(flat.take(corner), flat.take(corner + right), across)
+        return _between(low, high, up)
+
+
+def _between(low: NDArray[np.floating], high: NDArray[np.floating], share: Floats) -> Floats:
+    return np.asarray(low + (high - low) * share, dtype=np.float64)
 
 
 FAR = np.float32(1e6)

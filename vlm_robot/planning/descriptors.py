@@ -192,26 +192,17 @@ def _clearances(
 
 def _exposure(sampled: Paths, is_open: NDArray[np.bool_]) -> Floats:
     """Share of the length on steps whose ends are both in the open; a half for one end."""
-    step = _step_lengths(sampled)
+    step = sampled.lengths
     ends = is_open.astype(np.float64)
     both = np.append((ends[:-1] + ends[1:]) / 2, 0.0)
     return sampled.total(step * both) / sampled.total(step)
 
 
-def _step_lengths(paths: Paths) -> Floats:
-    """(P,) metres from each point to the next in its path; 0 at a path's end."""
-    step = np.diff(paths.points, axis=0)
-    lengths = np.zeros(len(paths.points))
-    lengths[:-1] = np.where(paths.inner, np.hypot(step[:, 0], step[:, 1]), 0.0)
-    return lengths
-
-
 def turn_angles(paths: Paths) -> Floats:
     """(P,) unsigned angle in degrees between the segments before and after; 0 at ends."""
-    step = np.diff(paths.points, axis=0)
-    before, after = step[:-1], step[1:]
-    cross = before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]
-    dot = before[:, 0] * after[:, 0] + before[:, 1] * after[:, 1]
+    x, y = paths.steps
+    cross = x[:-1] * y[1:] - y[:-1] * x[1:]
+    dot = x[:-1] * x[1:] + y[:-1] * y[1:]
     angles = np.zeros(len(paths.points))
     inner = paths.inner
     angles[1:-1] = np.where(inner[:-1] & inner[1:], np.degrees(np.abs(np.arctan2(cross, dot))), 0.0)
@@ -222,7 +213,7 @@ def _shape(
     paths: Paths, sampled: Paths, limits: RobotLimits, robot: bool
 ) -> tuple[dict[str, Floats], Floats]:
     """What needs no map, and the curvature (P,) at each point of `sampled`."""
-    angles, step = turn_angles(paths), _step_lengths(paths)
+    angles, step = turn_angles(paths), paths.lengths
     length, turn = paths.total(step), paths.total(angles)
     if robot:
         heading, curvature = _windowed(sampled, limits.turn_window)
@@ -263,42 +254,37 @@ def _windowed(paths: Paths, window: float) -> tuple[Floats, Floats]:
     The curvature is that of the circle through the points one window before, at, and one
     window after (Menger). On an arc it is exact for any window.
     """
-    step = _step_lengths(paths)
-    travelled = np.concatenate([[0.0], np.cumsum(step)[:-1]])
-    places = np.arange(len(step))
-    first = np.repeat(paths.starts[:-1], np.diff(paths.starts))
-    last = np.repeat(paths.starts[1:] - 1, np.diff(paths.starts))
+    travelled = np.concatenate([[0.0], np.cumsum(paths.lengths)[:-1]])
+    places = np.arange(len(travelled))
+    first, last = paths.starts[:-1][paths.owner], paths.starts[1:][paths.owner] - 1
     slack = window * 1e-6
-    back = np.searchsorted(travelled, travelled - window + slack, side="left")
-    ahead = np.searchsorted(travelled, travelled + window - slack, side="left")
-    back, ahead = np.maximum(np.minimum(back, places - 1), first), np.minimum(ahead, last)
+    back = np.searchsorted(travelled, travelled - (window - slack), side="left")
+    ahead = np.searchsorted(travelled, travelled + (window - slack), side="left")
+    back = np.maximum(np.minimum(back, places - 1), first)
     ahead = np.minimum(np.maximum(ahead, places + 1), last)
-    return _between(paths.points, np.maximum(back, first), places, ahead)
+    return _between(paths.points, back, ahead)
 
 
-def _between(points: Floats, back: Ints, here: Ints, ahead: Ints) -> tuple[Floats, Floats]:
-    before, after = points[here] - points[back], points[ahead] - points[here]
-    cross = before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]
-    dot = before[:, 0] * after[:, 0] + before[:, 1] * after[:, 1]
-    angle = np.degrees(np.abs(np.arctan2(cross, dot)))
-    sides = _length(before) * _length(after) * _length(before + after)
+def _between(points: Floats, back: Ints, ahead: Ints) -> tuple[Floats, Floats]:
+    """Turn angle (P,) degrees and curvature (P,) 1/m at each point, between two others."""
+    x, y = np.ascontiguousarray(points[:, 0]), np.ascontiguousarray(points[:, 1])
+    before_x, before_y = x - x[back], y - y[back]
+    after_x, after_y = x[ahead] - x, y[ahead] - y
+    cross = np.abs(before_x * after_y - before_y * after_x)
+    angle = np.degrees(np.arctan2(cross, before_x * after_x + before_y * after_y))
+    sides = (before_x**2 + before_y**2) * (after_x**2 + after_y**2)
+    sides *= (before_x + after_x) ** 2 + (before_y + after_y) ** 2
     with np.errstate(divide="ignore", invalid="ignore"):
-        curvature = 2.0 * np.abs(cross) / sides
-    curvature = np.where(sides > 0, curvature, np.where(angle > CUSP, np.inf, 0.0))
+        curvature = 2.0 * cross / np.sqrt(sides)
     cusp = angle > CUSP
-    return angle, np.where(cusp, 0.0, curvature)
-
-
-def _length(vectors: Floats) -> Floats:
-    x, y = vectors[:, 0], vectors[:, 1]
-    return np.asarray(np.sqrt(x * x + y * y))
+    return angle, np.where((sides > 0) & ~cusp, curvature, 0.0)
 
 
 def _circle_curvature(paths: Paths, angles: Floats) -> Floats:
     places = np.arange(len(angles))
     ends = angles == 0.0
     back, ahead = np.maximum(places - 1, 0), np.minimum(places + 1, len(places) - 1)
-    return np.where(ends, 0.0, _between(paths.points, back, places, ahead)[1])
+    return np.where(ends, 0.0, _between(paths.points, back, ahead)[1])
 
 
 def _reversals(paths: Paths, angles: Floats) -> Floats:
@@ -306,14 +292,16 @@ def _reversals(paths: Paths, angles: Floats) -> Floats:
 
     Headings tell nothing when they are all alike in a path (planners that leave them out).
     """
-    spread = paths.most(paths.yaw) - paths.least(paths.yaw)
-    step = np.diff(paths.points, axis=0)
-    forward = np.cos(paths.yaw[:-1]) * step[:, 0] + np.sin(paths.yaw[:-1]) * step[:, 1] >= 0
+    spread = paths.most(paths.yaw) - paths.least(paths.yaw) > 1e-9
+    if not spread.any():
+        return paths.total((angles > CUSP).astype(np.float64))
+    x, y = paths.steps
+    forward = np.cos(paths.yaw[:-1]) * x + np.sin(paths.yaw[:-1]) * y >= 0
     inner = paths.inner
     changes = np.zeros(len(paths.points))
     changes[1:-1] = (forward[1:] != forward[:-1]) & inner[1:] & inner[:-1]
     cusps = (angles > CUSP).astype(np.float64)
-    return np.where(spread > 1e-9, paths.total(changes), paths.total(cusps))
+    return np.where(spread, paths.total(changes), paths.total(cusps))
 
 
 def _area(sampled: Paths, limits: RobotLimits) -> Floats:

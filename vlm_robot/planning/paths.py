@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,11 @@ SAME_PLACE = 1e-9
 """Neighbouring poses nearer than this are one point, metres."""
 
 
-class Paths(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Paths:
     """Paths end to end. Each has two or more points, all finite, no two neighbours alike.
+
+    What several measures need of the points is kept once it is told.
 
     Attributes:
         points: (P, 2) x and y, metres.
@@ -37,17 +41,32 @@ class Paths(NamedTuple):
         """How many paths."""
         return len(self.starts) - 1
 
-    @property
+    @cached_property
     def owner(self) -> Ints:
         """(P,) which path each point is of."""
         return np.repeat(np.arange(self.number), np.diff(self.starts))
 
-    @property
+    @cached_property
     def inner(self) -> NDArray[np.bool_]:
         """(P - 1,) whether the step from point i to i + 1 stays in one path."""
         steps = np.ones(len(self.points) - 1, dtype=bool)
         steps[self.starts[1:-1] - 1] = False
         return steps
+
+    @cached_property
+    def steps(self) -> tuple[Floats, Floats]:
+        """(P - 1,) metres along x and along y from each point to the next one, of any path."""
+        x, y = self.points[:, 0], self.points[:, 1]
+        return x[1:] - x[:-1], y[1:] - y[:-1]
+
+    @cached_property
+    def lengths(self) -> Floats:
+        """(P,) metres from each point to the next in its path; 0 at a path's end."""
+        x, y = self.steps
+        lengths = np.zeros(len(self.points))
+        np.sqrt(x * x + y * y, out=lengths[:-1])
+        lengths[self.starts[1:] - 1] = 0.0
+        return lengths
 
     def total(self, values: Floats) -> Floats:
         """(N,) sum over each path of `values` (P,)."""
@@ -81,11 +100,12 @@ def join(candidates: Sequence[PathCandidate]) -> Paths:
     lengths = np.array([len(candidate.poses) for candidate in candidates], dtype=np.int64)
     starts = np.concatenate([[0], np.cumsum(lengths)])
     pose = np.arange(len(poses)) - np.repeat(starts[:-1], lengths)
-    step = np.diff(poses[:, :2], axis=0)
+    joined = Paths(poses[:, :2], poses[:, 2], pose, starts)
+    x, y = joined.steps
     moved = np.ones(len(poses), dtype=bool)
-    moved[1:] = (np.abs(step).sum(axis=1) > SAME_PLACE) | (pose[1:] == 0)
+    moved[1:] = (np.abs(x) + np.abs(y) > SAME_PLACE) | (pose[1:] == 0)
     if moved.all():
-        return Paths(poses[:, :2], poses[:, 2], pose, starts)
+        return joined
     kept = np.concatenate([[0], np.cumsum(np.add.reduceat(moved.astype(np.int64), starts[:-1]))])
     return Paths(poses[moved, :2], poses[moved, 2], pose[moved], kept)
 
@@ -98,16 +118,15 @@ def resample(paths: Paths, spacing: float) -> Paths:
     Args:
         spacing: metres.
     """
-    points, inner = paths.points, paths.inner
-    step = np.diff(points, axis=0)
-    parts = np.ceil(np.hypot(step[:, 0], step[:, 1]) / spacing - 1e-9).astype(np.int64)
-    parts = np.append(np.where(inner, np.maximum(parts, 1), 1), 1)
+    points = paths.points
+    parts = np.ceil(paths.lengths / spacing - 1e-9).astype(np.int64)
+    np.maximum(parts, 1, out=parts)
     if parts.max() == 1:
         return paths
     before = np.concatenate([[0], np.cumsum(parts)])
     source = np.repeat(np.arange(len(points)), parts)
     share = (np.arange(before[-1]) - before[source]) / parts[source]
-    step = np.append(step, [[0.0, 0.0]], axis=0)
+    step = np.append(np.column_stack(paths.steps), [[0.0, 0.0]], axis=0)
     return Paths(
         points[source] + share[:, None] * step[source],
         paths.yaw[source],

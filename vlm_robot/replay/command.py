@@ -6,7 +6,7 @@ import argparse
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -26,15 +26,17 @@ from rich.table import Table
 
 import vlm_robot
 from vlm_robot.models.checkpoint import ModelError
-from vlm_robot.perception import Perception
-from vlm_robot.replay.agenda import SECOND, Agenda, Item, read_agenda
+from vlm_robot.replay.agenda import SECOND, Item, read_agenda
 from vlm_robot.replay.bag import Bag, BagError
+from vlm_robot.replay.cluster import Cluster
 from vlm_robot.replay.events import EventReader, Span
+from vlm_robot.replay.execution import Do, Outcome, do_here, do_on
 from vlm_robot.replay.output import MCAP, REPORT, RESULTS, Output, OutputError
 from vlm_robot.replay.records import Record, read_records
 from vlm_robot.replay.report import write_report
-from vlm_robot.replay.runner import Done, Runner
+from vlm_robot.replay.runner import Done
 from vlm_robot.replay.topics import BagTopics, find_topics
+from vlm_robot.replay.work import Work
 from vlm_robot.settings import Settings
 from vlm_robot.types import InputError
 
@@ -77,6 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--map-topic", default="", help="topic of the map, where the found one isn't right")
     add("--paths-topic", default="", help="topic of the candidate paths, likewise")
     add("--batch", type=int, metavar="N", help="frames at once; default: the number of cameras")
+    add("--ray", metavar="ADDRESS", help="work on a Ray cluster; 'local': on all cores here")
     add("--overwrite", action="store_true", help="replace results that are there")
     add("--resume", action="store_true", help="go on with results of an interrupted run")
     add("--no-report", action="store_true", help="write no report.html")
@@ -86,14 +89,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Replay each bag, in order. Returns the worst exit code."""
     console = Console(stderr=True, quiet=arguments.quiet)
-    codes = [_guarded(bag, arguments, console) for bag in arguments.bags]
-    return max(codes)
+    if not arguments.ray:
+        return max(_guarded(bag, arguments, console, do_here) for bag in arguments.bags)
+    try:
+        with Cluster(arguments.ray) as cluster:
+            do = do_on(cluster)
+            return max(_guarded(bag, arguments, console, do) for bag in arguments.bags)
+    except InputError as error:
+        print(f"vlm-robot replay: {error}", file=sys.stderr)
+        return REFUSED
 
 
-def _guarded(bag: Path, arguments: argparse.Namespace, console: Console) -> int:
+def _guarded(bag: Path, arguments: argparse.Namespace, console: Console, do: Do) -> int:
     try:
         _check(arguments)
-        return _replay(bag, arguments, console)
+        return _replay(bag, arguments, console, do)
     except (BagError, InputError, ModelError) as error:
         print(f"vlm-robot replay: {error}", file=sys.stderr)
         return REFUSED
@@ -115,7 +125,7 @@ def _check(arguments: argparse.Namespace) -> None:
         raise InputError(f"--ask-every must be more than 0: {arguments.ask_every}")
 
 
-def _replay(path: Path, arguments: argparse.Namespace, console: Console) -> int:
+def _replay(path: Path, arguments: argparse.Namespace, console: Console, do: Do) -> int:
     with Bag(path) as bag:
         settings = _settings(arguments)
         topics = find_topics(
@@ -137,7 +147,7 @@ def _replay(path: Path, arguments: argparse.Namespace, console: Console) -> int:
         if output.is_complete:
             console.print(f"{output.path} is complete already")
             return WHOLE
-        return _run_job(job, output, console)
+        return _run_job(job, output, console, do)
 
 
 def _name(path: Path) -> str:
@@ -157,15 +167,13 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 
 class _Job:
-    """A bag with all that was asked of it."""
+    """An open bag with all that was asked of it."""
 
     def __init__(
         self, bag: Bag, topics: BagTopics, settings: Settings, arguments: argparse.Namespace
     ) -> None:
         self.bag, self.topics, self.settings = bag, topics, settings
-        self.goals: Sequence[str] = arguments.goal
         self.wants_report = not arguments.no_report
-        self.batch: int = arguments.batch or len(topics.cameras)
         start = bag.start + round(arguments.start * SECOND)
         stop = start + round(arguments.duration * SECOND) if arguments.duration else None
         if start >= bag.end:
@@ -173,16 +181,23 @@ class _Job:
                 f"--start {arguments.start} is after the bag's end, at"
                 f" {(bag.end - bag.start) / SECOND:.1f} s"
             )
-        self.span = Span(start if arguments.start else None, stop, arguments.every)
         self.start, self.stop = start, min(stop or bag.end, bag.end)
-        self.items = [Item(text, every=arguments.ask_every) for text in arguments.ask]
-        self.items += read_agenda(arguments.agenda) if arguments.agenda else []
-        self.agenda = Agenda(self.items, start=bag.start, cameras=settings.cameras)
+        items = [Item(text, every=arguments.ask_every) for text in arguments.ask]
+        items += read_agenda(arguments.agenda) if arguments.agenda else []
+        self.work = Work(
+            bag.path,
+            topics,
+            settings,
+            Span(start if arguments.start else None, stop, arguments.every),
+            items,
+            arguments.goal,
+            arguments.batch or len(topics.cameras),
+        )
+        self.work.agenda(bag)  # refuses what is for a camera that isn't replayed
 
     def reader(self) -> EventReader:
         """The bag's events, from the start of the part that is asked for."""
-        slop = self.settings.depth_slop
-        return EventReader(self.bag, self.topics, depth_slop=slop, span=self.span)
+        return self.work.reader(self.bag)
 
     def identity(self) -> Record:
         """What a later run must have been asked for, too, to go on from this one."""
@@ -190,38 +205,29 @@ class _Job:
             "bag": [self.bag.path.name, self.bag.start, self.bag.end],
             "topics": [self.topics.transforms, self.topics.grid, self.topics.paths],
             "settings": asdict(self.settings),
-            "span": self.span,
-            "questions": self.items,
-            "goals": list(self.goals),
-            "batch": self.batch,
+            "span": self.work.span,
+            "questions": self.work.items,
+            "goals": list(self.work.goals),
+            "batch": self.work.batch,
             "version": vlm_robot.__version__,
         }
 
 
-def _run_job(job: _Job, output: Output, console: Console) -> int:
-    perception = Perception.load(job.settings)
-    perception.warm_up()
-    output.open()
-    reader = job.reader()
-    runner = Runner(perception, output, agenda=job.agenda, goals=job.goals, batch=job.batch)
-    begun = perf_counter()
+def _run_job(job: _Job, output: Output, console: Console, do: Do) -> int:
     with _until_interrupted() as interrupted, _progress(job, console) as on_done:
-        complete = runner.run(
-            iter(reader), first=output.done, stop=interrupted.is_set, on_done=on_done
-        )
-    seconds = perf_counter() - begun
-    summary = _summary(job, output, reader, perception, complete=complete)
+        outcome = do(job.work, job.bag, output, stop=interrupted.is_set, on_done=on_done)
+    summary = _summary(job, output, outcome)
     summary["timing"] = {
-        "seconds": round(seconds, 3),
-        "frames": runner.counts["frame"],
-        "frames_per_s": round(runner.counts["frame"] / max(seconds, 1e-9), 2),
+        "seconds": round(outcome.seconds, 3),
+        "frames": outcome.frames,
+        "frames_per_s": round(outcome.frames / max(outcome.seconds, 1e-9), 2),
     }
-    if complete and job.wants_report:
+    if outcome.complete and job.wants_report:
         with console.status("writing the report"):
             _report(job, output, summary)
-    output.finish(summary, complete=complete)
+    output.finish(summary, complete=outcome.complete)
     _print(summary, output.path, console)
-    if not complete:
+    if not outcome.complete:
         return INTERRUPTED
     return WITH_LOSSES if summary["counts"].get("failure") or summary["warnings"] else WHOLE
 
@@ -284,9 +290,7 @@ def _progress(job: _Job, console: Console) -> Iterator[Any]:
         yield on_done
 
 
-def _summary(
-    job: _Job, output: Output, reader: EventReader, perception: Perception, *, complete: bool
-) -> Record:
+def _summary(job: _Job, output: Output, outcome: Outcome) -> Record:
     """What was replayed, how, and what came of it; counted over all runs that wrote to it."""
     counts, cameras, phrases = Counter[str](), Counter[str](), Counter[str]()
     for record in read_records(output.results):
@@ -294,10 +298,10 @@ def _summary(
         if record["kind"] == "frame":
             cameras[record["camera"]] += 1
             phrases.update(entry["phrase"] for entry in record["detections"])
-    info = perception.detector.info
-    irregular = [f"{count} {what}" for what, count in sorted(reader.irregular.items())]
+    info = outcome.info
+    irregular = [f"{count} {what}" for what, count in sorted(outcome.irregular.items())]
     return {
-        "complete": complete,
+        "complete": outcome.complete,
         "version": vlm_robot.__version__,
         "bag": str(job.bag.path),
         "start": job.bag.start,
@@ -309,7 +313,7 @@ def _summary(
         "settings": asdict(job.settings),
         "counts": dict(counts),
         "frames": dict(cameras),
-        "detections": {phrase: phrases[phrase] for phrase in perception.prompts.labels},
+        "detections": {phrase: phrases[phrase] for phrase in outcome.labels},
         "warnings": list(job.bag.warnings),
         "irregular_stamps": irregular,
     }

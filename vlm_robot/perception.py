@@ -14,6 +14,8 @@ import numpy as np
 
 from vlm_robot.answering import Answerer, AnswerOptions, CancelToken, load_answerer
 from vlm_robot.answering.answerer import VOCABULARY
+from vlm_robot.answering.proposal import FreeOptions
+from vlm_robot.answering.server_options import ServerOptions
 from vlm_robot.detection.detector import DetectionOptions, Detector, EncodedPrompts
 from vlm_robot.detection.factory import load_detector, warm_up
 from vlm_robot.detection.prompts import Exemplar, PromptSet, prompt_set
@@ -95,6 +97,8 @@ class Perception:
             settings.answerer,
             detector=detector,
             options=AnswerOptions(vocabulary=settings.answer_vocabulary or VOCABULARY),
+            free=free_options(settings),
+            server=server_options(settings),
             device=settings.device,
             dtype=settings.dtype,
         )
@@ -322,4 +326,24 @@ def robot_limits(settings: Settings) -> RobotLimits:
         maximum_speed=settings.max_speed,
         maximum_turn_rate=settings.max_turn_rate,
         maximum_costmap_age=settings.max_costmap_age or np.inf,
+    )
+
+
+def free_options(settings: Settings) -> FreeOptions:
+    """How the settings have a model asked that answers freely."""
+    return FreeOptions(
+        most_tokens=settings.answer_tokens,
+        most_pixels=settings.answer_pixels,
+        samples=settings.answer_samples,
+    )
+
+
+def server_options(settings: Settings) -> ServerOptions:
+    """The server that the settings name."""
+    return ServerOptions(
+        url=settings.server_url,
+        model=settings.server_model,
+        key_file=settings.server_key_file,
+        timeout=settings.server_timeout,
+        retries=settings.server_retries,
     )

@@ -188,12 +188,49 @@ class Settings:
     )
     answerer: str = _setting(
         "evidence",
-        "What answers: `evidence` (reasons over detections, pixels, depth), or a chat VLM by folder"
-        " or hub id, whose answers are checked by the detector.",
+        "What answers: `evidence` (reasons over detections, pixels, depth), a VLM by folder or hub"
+        " id, or `server`; the answers of these two are checked by the detector.",
     )
     answer_vocabulary: tuple[str, ...] = _setting(
         (),
         "Labels that 'what is on the table?' chooses from; none for the built-in household list.",
+    )
+    answer_pixels: int = _setting(
+        307200,
+        "Most pixels of the image that a VLM or a server is given: the budget of visual tokens.",
+        low=1024,
+        high=100_000_000,
+    )
+    answer_tokens: int = _setting(
+        128, "Longest answer of a VLM or a server, tokens.", low=1, high=4096
+    )
+    answer_samples: int = _setting(
+        0,
+        "Answers drawn at random besides, whose agreement tells how sure a VLM or a server is.",
+        low=0,
+        high=20,
+    )
+    server_url: str = _setting(
+        "",
+        "OpenAI-compatible server, such as `http://localhost:8000/v1`; empty for OPENAI_BASE_URL of"
+        " the environment.",
+    )
+    server_model: str = _setting(
+        "", "The model's name at the server; empty for the first that the server lists."
+    )
+    server_key_file: str = _setting(
+        "",
+        "File that holds the server's key; empty for OPENAI_API_KEY of the environment, or none.",
+    )
+    server_timeout: float = _setting(
+        10.0,
+        "Time for the server's answer, retries included; then `evidence` answers and says so.",
+        low=0.1,
+        high=600.0,
+        unit="s",
+    )
+    server_retries: int = _setting(
+        2, "Further attempts where the server is busy or breaks off.", low=0, high=10
     )
     map_frame: str = _setting("map", "Frame of landmarks where a path set names no other.")
     robot_radius: float = _setting(

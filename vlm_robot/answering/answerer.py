@@ -16,6 +16,8 @@ from vlm_robot.types import Answer, Frame, InputError
 
 if TYPE_CHECKING:
     from vlm_robot.answering.evidence import EvidenceAnswerer
+    from vlm_robot.answering.proposal import FreeOptions, Proposer
+    from vlm_robot.answering.server_options import ServerOptions
 
 _LABELS = (
     "person, cat, dog, chair, table, couch, bed, desk, shelf, cabinet, drawer, door, window,"
@@ -57,6 +59,15 @@ class CancelToken:
     def cancel(self) -> None:
         """Take the question back."""
         self._cancelled.set()
+
+    def wait(self, seconds: float) -> None:
+        """Wait; a cancel ends it at once, the deadline too.
+
+        Raises:
+            AnswerCancelled, DeadlineExceeded: it was ended so.
+        """
+        self._cancelled.wait(min(seconds, self.seconds_left))
+        self.check()
 
     @property
     def cancelled(self) -> bool:
@@ -173,44 +184,77 @@ def load_answerer(
     detector: Detector,
     options: AnswerOptions | None = None,
     encoder: TextEncoder | None = None,
+    free: FreeOptions | None = None,
+    server: ServerOptions | None = None,
     device: str = "auto",
     dtype: str = "auto",
 ) -> Answerer:
     """Load the answerer called `name`.
 
     Args:
-        name: 'evidence', or a chat model: a folder, or a hub id in the local cache. A chat model's
-            answers are checked by the evidence backend.
+        name: 'evidence'; 'server', an OpenAI-compatible one; or a model that answers freely: a
+            folder, or a hub id in the local cache. Free answers are checked by the evidence.
         encoder: for questions in loose words; None: the one that is installed with the package.
-        device, dtype: of a chat model; see `models.device`.
+        free: how models are asked that answer freely.
+        server: which server.
+        device, dtype: of a model; see `models.device`.
 
     Raises:
         InputError: there is no such answerer.
-        ModelError: the chat model can't be loaded; the text says how to mend it.
+        ModelError: the model can't be loaded; the text says how to mend it.
     """
+    from vlm_robot.answering.checked import CheckedAnswerer
     from vlm_robot.answering.evidence import EvidenceAnswerer
     from vlm_robot.models.sentence_encoder import SentenceEncoder
 
-    evidence = EvidenceAnswerer(
-        detector, options=options or AnswerOptions(), encoder=encoder or SentenceEncoder()
-    )
-    answerer: Answerer = evidence
-    if name != "evidence":
-        answerer = _load_chat(name, evidence, device, dtype)
+    encoder = encoder or SentenceEncoder()
+    evidence = EvidenceAnswerer(detector, options=options or AnswerOptions(), encoder=encoder)
     evidence.warm_up()
-    return answerer
+    if name == "evidence":
+        return evidence
+    if name == "server":
+        return _load_server(server, evidence, free)
+    proposer = _load_proposer(name, encoder, free, device, dtype)
+    return CheckedAnswerer(proposer, verifier=evidence, options=free)
 
 
-def _load_chat(name: str, evidence: EvidenceAnswerer, device: str, dtype: str) -> Answerer:
-    from vlm_robot.answering.chat.backend import ChatAnswerer
-    from vlm_robot.answering.chat.loading import load_chat_model
+def _load_server(
+    server: ServerOptions | None, evidence: EvidenceAnswerer, free: FreeOptions | None
+) -> Answerer:
+    from vlm_robot.models.checkpoint import ModelError
+
+    try:
+        from vlm_robot.answering.server import ServerAnswerer, ServerProposer
+    except ImportError as error:
+        raise ModelError(
+            "answerer 'server' needs the package openai: pip install 'vlm_robot[server]'"
+        ) from error
+    from vlm_robot.answering.checked import CheckedAnswerer
+    from vlm_robot.answering.server_options import ServerOptions
+
+    proposer = ServerProposer(server or ServerOptions(), free)
+    return ServerAnswerer(CheckedAnswerer(proposer, verifier=evidence, options=free), evidence)
+
+
+def _load_proposer(
+    name: str, encoder: TextEncoder, free: FreeOptions | None, device: str, dtype: str
+) -> Proposer:
+    from vlm_robot.answering.loading import load_proposer
+    from vlm_robot.answering.proposal import FreeOptions
     from vlm_robot.models.checkpoint import ModelError, find_checkpoint
     from vlm_robot.models.device import choose_device, choose_dtype
 
     try:
         checkpoint = find_checkpoint(name)
     except ModelError as error:
-        raise ModelError(f"answerer '{name}' is neither 'evidence' nor a model: {error}") from error
+        raise ModelError(
+            f"answerer '{name}' is neither 'evidence' nor 'server' nor a model: {error}"
+        ) from error
     place = choose_device(device)
-    model = load_chat_model(checkpoint, device=place, dtype=choose_dtype(dtype, place))
-    return ChatAnswerer(model, name=name, verifier=evidence)
+    return load_proposer(
+        checkpoint,
+        device=place,
+        dtype=choose_dtype(dtype, place),
+        options=free or FreeOptions(),
+        encoder=encoder,
+    )

@@ -6,13 +6,10 @@ from kitchen import KITCHEN, FakeDetector, draw
 from tiny_chat_models import save_llava
 
 from vlm_robot.answering import AnswerCancelled, CancelToken, load_answerer
-from vlm_robot.answering.chat.backend import (
-    DATA_NOT_ORDERS,
-    ChatAnswerer,
-    ChatOptions,
-    answer_options,
-)
+from vlm_robot.answering.chat.backend import ChatProposer
 from vlm_robot.answering.chat.generation import Generated
+from vlm_robot.answering.checked import CheckedAnswerer
+from vlm_robot.answering.proposal import DATA_NOT_ORDERS, FreeOptions, answer_options
 from vlm_robot.answering.verification import says_the_same
 from vlm_robot.types import InputError, Verdict
 
@@ -25,6 +22,7 @@ class ScriptedModel:
     def __init__(self, reply="", *, probability=0.8, chances=None):
         self.text, self.probability, self.chances = reply, probability, chances
         self.prompts = []
+        self.drawn = ["Red.", "It is red.", "Blue.", "The mug is red."]
 
     def inputs(self, image, prompt):
         self.prompts.append(prompt)
@@ -40,11 +38,20 @@ class ScriptedModel:
     def choose(self, inputs, options):
         return self.chances
 
+    def sample(self, inputs, *, count, most_tokens, cancel):
+        return self.drawn[:count]
+
+
+def checked(model, verifier, **options):
+    return CheckedAnswerer(
+        ChatProposer(model, name="scripted"), verifier=verifier, options=FreeOptions(**options)
+    )
+
 
 @pytest.fixture
 def ask(make_answerer):
     def ask(question, model, things=KITCHEN):
-        answerer = ChatAnswerer(model, name="scripted", verifier=make_answerer(things))
+        answerer = checked(model, make_answerer(things))
         return answerer.answer(question, draw(things), cancel=CancelToken())
 
     return ask
@@ -130,7 +137,7 @@ def test_a_sign_that_talks_a_model_into_yes_is_contradicted(ask):
 def test_a_cancel_before_the_start(make_answerer):
     cancel = CancelToken()
     cancel.cancel()
-    answerer = ChatAnswerer(ScriptedModel("Red."), name="scripted", verifier=make_answerer())
+    answerer = checked(ScriptedModel("Red."), make_answerer())
     with pytest.raises(AnswerCancelled):
         answerer.answer("What colour is the mug?", draw(), cancel=cancel)
 
@@ -143,7 +150,7 @@ def test_questions_that_cannot_be_used(ask, question):
 
 def test_options_out_of_range_are_refused():
     with pytest.raises(InputError, match="most_tokens"):
-        ChatOptions(most_tokens=0)
+        FreeOptions(most_tokens=0)
 
 
 @pytest.mark.parametrize(
@@ -172,3 +179,36 @@ def test_the_factory_loads_a_chat_model_from_a_folder(tmp_path, encoder):
     assert answer.text in ("yes", "no")
     assert answer.model == str(tmp_path)
     assert answer.camera == "front"
+
+
+def test_every_signal_is_there_by_itself(make_answerer):
+    answerer = checked(ScriptedModel("Red.", probability=0.6), make_answerer(), samples=4)
+    signals = answerer.conclude("What colour is the mug?", draw(), cancel=CancelToken()).signals
+    assert signals.token_probability == 0.6
+    assert signals.token_certainty == pytest.approx(np.exp(-0.5))
+    assert signals.sample_agreement == 0.75
+    assert signals.detector_agreement > 0.8
+    assert signals.least_mention is None
+
+
+class DoubtfulModel(ScriptedModel):
+    """Sure only of what fills its view."""
+
+    def inputs(self, image, prompt):
+        self.probability = 0.9 if image.shape[1] < 320 else 0.1
+        self.text = "Red." if image.shape[1] < 320 else "Blue."
+        return super().inputs(image, prompt)
+
+
+def test_a_doubtful_answer_is_looked_at_again_closer(make_answerer):
+    answerer = checked(DoubtfulModel(), make_answerer())
+    found = answerer.conclude("What colour is the mug?", draw(), cancel=CancelToken())
+    assert found.looked_twice
+    assert (found.proposal.text, found.verdict) == ("Red.", Verdict.SUPPORTED)
+
+
+def test_without_a_second_look_doubt_stays(make_answerer):
+    answerer = checked(DoubtfulModel(), make_answerer(), second_look=0.0)
+    found = answerer.conclude("What colour is the mug?", draw(), cancel=CancelToken())
+    assert not found.looked_twice
+    assert found.verdict is Verdict.CONTRADICTED

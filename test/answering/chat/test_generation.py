@@ -10,7 +10,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from vlm_robot.answering import AnswerCancelled, CancelToken, DeadlineExceeded
 from vlm_robot.answering.chat.generation import within
-from vlm_robot.answering.chat.loading import load_chat_model
+from vlm_robot.answering.loading import load_chat_model
 from vlm_robot.models.checkpoint import ModelError, find_checkpoint
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8)
@@ -122,6 +122,34 @@ def test_options_probabilities_add_up_and_follow_the_logits(folder, model):
         last = plain(**inputs).logits[0, -1].softmax(-1)
     yes, no = (float(last[ids[w]] + last[ids[w.capitalize()]]) for w in ("yes", "no"))
     assert chances[0] == pytest.approx(yes / (yes + no), rel=1e-4)
+
+
+def test_samples_are_drawn_at_random_and_end_on_a_cancel(model):
+    torch.manual_seed(0)
+    inputs = model.inputs(IMAGE, PROMPT)
+    drawn = model.sample(inputs, count=3, most_tokens=6, cancel=CancelToken())
+    assert len(set(drawn)) == 3
+    cancel = CancelToken()
+    hook = model._model.register_forward_pre_hook(lambda *_: cancel.cancel())
+    with pytest.raises(AnswerCancelled):
+        model.sample(inputs, count=3, most_tokens=6, cancel=cancel)
+    hook.remove()
+
+
+def test_questions_on_one_image_share_its_features(folder):
+    model = load_chat_model(
+        find_checkpoint(str(folder)), device=torch.device("cpu"), dtype=torch.float32
+    )
+    looked = []
+    inner = model._model.model
+    tower = getattr(inner, "vision_tower", None) or getattr(inner, "vision_model", inner)
+    tower = getattr(inner, "visual", tower)
+    tower.register_forward_hook(lambda *_: looked.append(1))
+    first = model.reply(model.inputs(IMAGE, PROMPT), most_tokens=4, cancel=CancelToken())
+    again = model.reply(model.inputs(IMAGE, PROMPT), most_tokens=4, cancel=CancelToken())
+    assert (first.text, len(looked)) == (again.text, 1)
+    model.reply(model.inputs(255 - IMAGE, PROMPT), most_tokens=4, cancel=CancelToken())
+    assert len(looked) == 2
 
 
 def test_options_that_begin_alike_are_not_told_apart_by_one_pass(model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -45,6 +46,7 @@ class ChatModel:
         self._model = model.eval()
         self._processor = processor
         self._temperature = temperature
+        reuse_image_features(self._model)
 
     @property
     def family(self) -> str:
@@ -98,7 +100,7 @@ class ChatModel:
             **inputs,
             max_new_tokens=most_tokens,
             do_sample=False,
-            stopping_criteria=StoppingCriteriaList([_Ended(cancel)]),
+            stopping_criteria=StoppingCriteriaList([Ended(cancel)]),
             streamer=_Streamer(self._processor, on_text) if on_text is not None else None,
             return_dict_in_generate=True,
             output_logits=True,
@@ -106,11 +108,33 @@ class ChatModel:
         cancel.check()
         tokens = made.sequences[0, inputs["input_ids"].shape[1] :]
         text = self._processor.decode(tokens, skip_special_tokens=True)
-        logits = torch.stack(made.logits)[:, 0].float() / self._temperature
-        logs = logits.log_softmax(-1)
-        chosen = logs.gather(1, tokens[:, None])[:, 0]
-        entropy = -(logs.exp() * logs.nan_to_num(neginf=0.0)).sum(-1).mean()
-        return Generated(text.strip(), len(tokens), float(chosen.mean().exp()), float(entropy))
+        logits = torch.stack(made.logits)[:, 0]
+        return Generated(text.strip(), len(tokens), *sureness(tokens, logits, self._temperature))
+
+    @torch.inference_mode()
+    def sample(
+        self, inputs: dict[str, Tensor], *, count: int, most_tokens: int, cancel: CancelToken
+    ) -> list[str]:
+        """`count` replies drawn at random from the model's probabilities at the temperature.
+
+        Raises:
+            AnswerCancelled, DeadlineExceeded: it was ended within one token.
+        """
+        cancel.check()
+        start = inputs["input_ids"].shape[1]
+        texts = []
+        for _ in range(count):
+            made = self._model.generate(
+                **inputs,
+                max_new_tokens=most_tokens,
+                do_sample=True,
+                temperature=self._temperature,
+                top_k=0,
+                stopping_criteria=StoppingCriteriaList([Ended(cancel)]),
+            )
+            cancel.check()
+            texts.append(self._processor.decode(made[0, start:], skip_special_tokens=True).strip())
+        return texts
 
     @torch.inference_mode()
     def choose(self, inputs: dict[str, Tensor], options: Sequence[str]) -> list[float] | None:
@@ -119,19 +143,72 @@ class ChatModel:
         An option counts in lower case and with a capital. None where two options begin with the
         same token, so that one pass can't tell them apart.
         """
-        tokenizer = self._processor.tokenizer
-        starts = [
-            {
-                tokenizer(form, add_special_tokens=False)["input_ids"][0]
-                for form in (option.lower(), option.capitalize())
-            }
-            for option in options
-        ]
-        if sum(map(len, starts)) != len(set().union(*starts)):
-            return None
-        logits = self._model(**inputs).logits[0, -1].float() / self._temperature
-        scores = torch.stack([logits[list(start)].logsumexp(0) for start in starts])
-        return [float(p) for p in scores.softmax(0)]
+        logits = self._model(**inputs).logits[0, -1]
+        return option_chances(logits, options, self._processor.tokenizer, self._temperature)
+
+
+def option_chances(
+    logits: Tensor, options: Sequence[str], tokenizer: Any, temperature: float
+) -> list[float] | None:
+    """Probabilities of `options` from the logits (V,) of a reply's first token.
+
+    An option counts in lower case and with a capital. None where two options begin with the same
+    token, so that they can't be told apart by it.
+    """
+    starts = [
+        {
+            tokenizer(form, add_special_tokens=False)["input_ids"][0]
+            for form in (option.lower(), option.capitalize())
+        }
+        for option in options
+    ]
+    if sum(map(len, starts)) != len(set().union(*starts)):
+        return None
+    scaled = logits.float() / temperature
+    scores = torch.stack([scaled[list(start)].logsumexp(0) for start in starts])
+    return [float(p) for p in scores.softmax(0)]
+
+
+def sureness(tokens: Tensor, logits: Tensor, temperature: float) -> tuple[float, float]:
+    """How sure a model was of what it wrote.
+
+    Args:
+        tokens: (N,) that it chose.
+        logits: (N, V) that it chose them from.
+
+    Returns:
+        Geometric mean of the tokens' probabilities, and mean entropy in nats, at the temperature.
+    """
+    logs = (logits.float() / temperature).log_softmax(-1)
+    chosen = logs.gather(1, tokens[:, None])[:, 0]
+    entropy = -(logs.exp() * logs.nan_to_num(neginf=0.0)).sum(-1).mean()
+    return float(chosen.mean().exp()), float(entropy)
+
+
+def reuse_image_features(model: Any) -> None:
+    """Keep the features of the last image, so that further questions on it cost no vision tower.
+
+    The families' forward passes ask `get_image_features` for them; a family that doesn't, or that
+    mixes the text in, is left as it is.
+    """
+    inner = getattr(model, "model", None)
+    compute = getattr(inner, "get_image_features", None)
+    if inner is None or compute is None:
+        return
+    kept: list[tuple[list[Tensor], Any]] = []
+
+    @functools.wraps(compute)
+    def features(*args: Any, **kwargs: Any) -> Any:
+        given = [part for part in (*args, *kwargs.values()) if isinstance(part, Tensor)]
+        if not kept or not _same(kept[0][0], given):
+            kept[:] = [(given, compute(*args, **kwargs))]
+        return kept[0][1]
+
+    inner.get_image_features = features
+
+
+def _same(first: Sequence[Tensor], second: Sequence[Tensor]) -> bool:
+    return len(first) == len(second) and all(map(torch.equal, first, second))
 
 
 def within(image: Image, most_pixels: int) -> Image:
@@ -144,13 +221,14 @@ def within(image: Image, most_pixels: int) -> Image:
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-class _Ended(StoppingCriteria):  # type: ignore[misc]  # transformers is untyped here
+class Ended(StoppingCriteria):  # type: ignore[misc]  # transformers is untyped here
     """Ends generation once the answer isn't wanted any more."""
 
     def __init__(self, cancel: CancelToken) -> None:
         self._cancel = cancel
 
     def __call__(self, input_ids: Tensor, scores: Any, **_: Any) -> Tensor:
+        """Whether each of the sequences (B, N) ends here: (B,) bool."""
         ended = self._cancel.cancelled or self._cancel.seconds_left <= 0.0
         return torch.full((len(input_ids),), ended, device=input_ids.device)
 

@@ -1,0 +1,48 @@
+"""What speaks for an answer, each signal by itself, so that the worth of each can be measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vlm_robot.answering.verification import says_the_same
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signals:
+    """Each is 0..1, more speaks more for the answer; None where it wasn't or can't be taken.
+
+    Attributes:
+        token_probability: geometric mean of the probabilities of the answer's tokens, or that of
+            the option chosen.
+        token_certainty: exp(-entropy) of the model's choices: 1 where it had no doubt.
+        sample_agreement: share of answers drawn at random that say the same.
+        detector_agreement: probability by reasoning over the detector's boxes that it is right.
+        least_mention: probability that the least likely thing that the answer names is there.
+        box_attention: share of the model's attention to the image that is in the evidence's
+            boxes.
+    """
+
+    token_probability: float | None = None
+    token_certainty: float | None = None
+    sample_agreement: float | None = None
+    detector_agreement: float | None = None
+    least_mention: float | None = None
+    box_attention: float | None = None
+
+
+def agreement(text: str, drawn: Sequence[str]) -> float | None:
+    """Share of `drawn` that say the same as `text`; None where there are none."""
+    if not drawn:
+        return None
+    return sum(_same(text, other) for other in drawn) / len(drawn)
+
+
+def _same(first: str, second: str) -> bool:
+    """By what can be compared (yes or no, colours, numbers), else by the words."""
+    compared = says_the_same(first, second)
+    return _words(first) == _words(second) if compared is None else compared
+
+
+def _words(text: str) -> str:
+    return " ".join(text.lower().strip(" .!?").split())

@@ -98,6 +98,33 @@ def test_the_settings_name_the_cameras_that_they_have(whole_bag):
 
 
 @pytest.mark.parametrize(
+    ("recorded", "found", "told"),
+    [
+        pytest.param("/cam/depth", "/cam/depth", [], id="raw"),
+        pytest.param(
+            "/cam/depth/compressedDepth", "/cam/depth/compressedDepth", [], id="compressed"
+        ),
+        pytest.param(
+            "/other/depth",
+            "",
+            ["camera 'eye': its depth topic /cam/depth isn't in the bag"],
+            id="none",
+        ),
+    ],
+)
+def test_the_settings_depth_is_found_raw_and_compressed_as_the_node_does(
+    tmp_path, bags, recorded, found, told
+):
+    settings = Settings.from_mapping(
+        {"cameras": ["eye"], "eye.image": "/cam/image_raw", "eye.depth": "/cam/depth"}
+    )
+    with Bag(bag_of(bags, tmp_path / "bag", "/cam/image_raw", recorded)) as bag:
+        cameras = dict(find_topics(bag, settings=settings).cameras)
+        assert cameras["eye"].depth == found
+        assert bag.warnings == told
+
+
+@pytest.mark.parametrize(
     ("asked", "told"),
     [
         pytest.param({"only": ["/nothing"]}, "has no topic /nothing; it has", id="no such topic"),

@@ -139,7 +139,7 @@ class _Output:
         )
 
     def _detection(self, header: Any, entry: Record) -> Any:
-        x1, y1, x2, y2 = entry["box"]
+        x1, y1, x2, y2 = map(_exactly, entry["box"])
         middle = self._make("vision_msgs/msg/Point2D", x=(x1 + x2) / 2, y=(y1 + y2) / 2)
         box = self._make(
             "vision_msgs/msg/BoundingBox2D",
@@ -154,7 +154,9 @@ class _Output:
 
     def _hypothesis(self, entry: Record, pose: Any) -> Any:
         hypothesis = self._make(
-            "vision_msgs/msg/ObjectHypothesis", class_id=entry["phrase"], score=entry["score"]
+            "vision_msgs/msg/ObjectHypothesis",
+            class_id=entry["phrase"],
+            score=_exactly(entry["score"]),
         )
         with_covariance = self._make(
             "geometry_msgs/msg/PoseWithCovariance", pose=pose, covariance=np.zeros(36)
@@ -199,3 +201,8 @@ def _named(names: str, values: list[float]) -> dict[str, float]:
 
 def _number(value: float | None) -> float:
     return math.nan if value is None else value
+
+
+def _exactly(number: float) -> float:
+    """The float32 that `number` is the shortest decimal of, as the node publishes it."""
+    return float(np.float32(number))

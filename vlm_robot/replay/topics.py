@@ -112,12 +112,22 @@ def _set_cameras(bag: Bag, settings: Settings) -> dict[str, CameraSettings]:
     for name, topics in settings.topics:
         for image in (topics.image, f"{topics.image}/compressed"):
             if image in bag.topics and bag.topics[image].msgtype in (IMAGE, COMPRESSED_IMAGE):
-                depth = topics.depth if topics.depth in bag.topics else ""
+                depth = _set_depth(bag, name, topics.depth)
                 cameras[name] = CameraSettings(image, topics.camera_info, depth)
                 break
         else:
             bag.warnings.append(f"camera '{name}': its topic {topics.image} isn't in the bag")
     return cameras
+
+
+def _set_depth(bag: Bag, camera: str, topic: str) -> str:
+    """The settings' depth topic as it is in the bag; empty for none."""
+    for name in (topic, f"{topic}/compressedDepth"):
+        if topic and name in bag.topics:
+            return name
+    if topic:
+        bag.warnings.append(f"camera '{camera}': its depth topic {topic} isn't in the bag")
+    return ""
 
 
 def _found_cameras(bag: Bag) -> dict[str, CameraSettings]:

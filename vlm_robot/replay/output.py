@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from time import monotonic
 from typing import Any, NamedTuple
 
 from vlm_robot.replay.mcap_output import write_mcap
@@ -20,6 +21,9 @@ MCAP = "results.mcap"
 RUN = "run.json"
 REPORT = "report.html"
 _PROGRESS = "progress.json"
+SAVE_SECONDS = 0.5
+"""A killed run does again what it did since it last saved; saving each batch costs a flush of the
+file system, a twentieth of the whole run."""
 
 
 class OutputError(Exception):
@@ -45,7 +49,7 @@ class Output:
 
     Attributes:
         path: the folder's final name.
-        done: steps that were done by the run that this one goes on from.
+        done: steps that are done, at first by the run that this one goes on from.
         is_complete: there is nothing to go on with.
     """
 
@@ -56,6 +60,7 @@ class Output:
         self._partial = path.with_name(path.name + ".partial")
         self._run = json.loads(json.dumps(run))
         self._size = 0
+        self._save_at = 0.0
         self._goes_on = resume and (path.exists() or self._partial.exists())
         if self._goes_on:
             self._read_progress()
@@ -120,7 +125,10 @@ class Output:
             self._file.write(data)
             self._file.flush()
             self._size += len(data)
-            self._save_progress(steps)
+            self.done = steps
+            if monotonic() > self._save_at:
+                self._save_progress(steps)
+                self._save_at = monotonic() + SAVE_SECONDS
         except OSError as error:
             raise self._failed(error) from error
 
@@ -146,6 +154,8 @@ class Output:
             (self._partial / RUN).write_text(text, "utf-8")
             if complete:
                 (self._partial / _PROGRESS).unlink(missing_ok=True)
+            else:
+                self._save_progress(self.done)
             self._rename()
         except OSError as error:
             raise self._failed(error) from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
@@ -13,6 +15,8 @@ from rosbags.rosbag2 import Writer as Writer2
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from vlm_robot.replay.interfaces import typestore
+
+sys.path.append(str(Path(__file__).parent))  # for what these tests share: browser
 
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+from browser import browser
 
 from vlm_robot.replay.bag import Bag
 from vlm_robot.replay.events import EventReader, RawFrame, Span
@@ -20,6 +21,7 @@ from vlm_robot.replay.topics import find_topics
 
 SECOND = 1_000_000_000
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+CHROMEDRIVER = shutil.which("chromedriver")
 
 
 def frame(step, *phrases, camera="front", start=0, milliseconds=10.0):
@@ -238,6 +240,23 @@ def test_the_page_works_without_errors(page, tmp_path, script, wanted):
     result, console = in_browser(page, script, tmp_path)
     assert result == wanted
     assert console == []
+
+
+@pytest.mark.skipif(CHROMEDRIVER is None, reason="chromium-driver isn't installed")
+def test_the_keyboard_moves_through_the_key_frames(page):
+    caption = 'return document.getElementById("caption").textContent'
+    with browser(CHROMEDRIVER) as window:
+        window.open(page.as_uri())
+        first = window.run(caption)
+        window.press("#slider", "right", "right")
+        assert window.run('return document.getElementById("slider").value') == "2"
+        assert window.run(caption) != first
+        window.press("#strip button:first-child", "enter")
+        assert window.run(caption) == first
+        window.press(".row[data-phrase=mug] input", "space")
+        row = "document.querySelector('.row[data-phrase=mug] svg')"
+        assert window.run(f"return getComputedStyle({row}).visibility") == "hidden"
+        assert window.complaints() == []
 
 
 def test_a_long_bag_gives_a_small_page_that_opens_fast(tmp_path):

@@ -1,9 +1,12 @@
+from itertools import islice
+
 import numpy as np
 import pytest
 
 from vlm_robot.models.sentence_encoder import SentenceEncoder
 from vlm_robot.planning import bench_paths
-from vlm_robot.planning.goals import train
+from vlm_robot.planning.goals.training_mix import contradictory, mixed, sentences
+from vlm_robot.planning.goals.wants import WANTS
 
 
 def test_the_bench_has_the_goals_that_it_claims():
@@ -14,7 +17,7 @@ def test_the_bench_has_the_goals_that_it_claims():
 
 
 def test_there_are_600_training_goals_or_more_and_none_twice():
-    texts = [example.text for example in train.read_goals()]
+    texts = [sentence.text for sentence in sentences()]
     assert len(texts) >= 600
     assert len(set(texts)) == len(texts)
 
@@ -22,7 +25,7 @@ def test_there_are_600_training_goals_or_more_and_none_twice():
 @pytest.mark.slow
 def test_no_bench_goal_is_a_paraphrase_of_a_training_goal():
     encoder = SentenceEncoder()
-    texts = [example.text for example in train.read_goals()]
+    texts = [sentence.text for sentence in sentences()]
     known = np.concatenate([encoder.encode(texts[i : i + 128]) for i in range(0, len(texts), 128)])
     held_out = encoder.encode([goal.text for goal in bench_paths.read_goals()])
     assert (held_out @ known.T).max() < 0.75
@@ -39,3 +42,11 @@ def test_no_bench_goal_is_a_paraphrase_of_a_training_goal():
 )
 def test_the_label_rule(asks, excess, answer):
     assert bench_paths.label(asks, {"path_length": excess, "smoothness": -100.0}) == answer
+
+
+def test_goals_of_the_same_seed_are_the_same_and_none_contradicts_itself():
+    known = sentences()
+    made = list(islice(mixed(known, 3), 500))
+    assert made == list(islice(mixed(known, 3), 500))
+    assert not any(contradictory(wants & set(WANTS)) for _, wants in made)
+    assert sum(len(wants) > 1 for _, wants in made) > 100

@@ -16,7 +16,7 @@ _VERBS = (
     "avoid|be|bring|carry|choose|come|cover|creep|cross|cut|do|don't|don’t|drive|dodge|enter|explore"
     "|find|follow|get|give|go|head|hug|hurry|ignore|inspect|keep|leave|let|make|maximi[sz]e"
     "|minimi[sz]e|mind|move|never|not|no|pass|please|prefer|pretend|roll|rush|show|skirt|squeeze|stay"
-    "|steer|stick|stop|take|travel|try|turn|use|visit|watch|weave|without|wind"
+    "|must|should|steer|stick|stop|take|travel|try|turn|use|visit|watch|weave|without|wind"
 )
 _SUBJECTS = (
     "it|i|we|you|they|he|she|there|nobody|everybody|the \\w+ (?:is|are|must|has|have|needs?)"
@@ -55,7 +55,21 @@ _DENIAL = re.compile(
     r"\b(?:(?:please |you |we |it |should |must |may |shall |can |could |do |does |did |will )*"
     r"(?:not|never)(?: ever)?(?: to)?|(?:don|doesn|mustn|shouldn|can|won|didn|isn|aren)['’]?t(?: ever)?"
     r"|cannot|avoid(?:s|ing)?|without|no(?! (?:further|more|less|longer|later|closer|nearer)\b)"
-    r"|none of|keep from|refrain from|nothing|nobody|nowhere|neither|skip|at no point|hardly)\b\s*(?:any\b|being\b|be\b)?",
+    r"|none of|keep from|refrain from|nothing|nobody|nowhere|neither|skip|at no point|hardly|dislikes?|hates?|fears?|loathes?|(?:is|are|am) afraid of)\b\s*(?:any\b|being\b|be\b)?",
+    re.IGNORECASE,
+)
+
+_STATES = re.compile(
+    r"^(?:the|an?|any|every|each|some|somebody|someone|my|your|our|his|her|their|its|this|that|these"
+    r"|those|he|she|it|they|we|you|i|there|people|who|nobody|everybody|one|two|three|most|all)\b"
+    r"|^\w+s of\b|^(?:[\w'’-]+ ){1,5}(?:is|are|was|were|has|have|had)\b",
+    re.IGNORECASE,
+)
+_COMMANDS = re.compile(rf"^(?:{_VERBS})\b", re.IGNORECASE)
+_WISHES = re.compile(
+    r"\b(?:should|must|ought|needs? to|need not|(?:has|have|is|are) to|(?:it|i|you|we|robot|vehicle|agent) (?:may|can)|shall|let|wants?|wish\w*"
+    r"|would (?:like|prefer)|['’]d (?:like|prefer)|prefers?|make sure|be sure|never|do not|don['’]?t|please|supposed"
+    r"|crucial|important|essential|try|provided|as long as)\b",
     re.IGNORECASE,
 )
 
@@ -91,6 +105,12 @@ def _one_denial(part: str) -> list[str]:
     """Cut at 'and' and 'or' where a clause denies twice: each denial holds for its own part."""
     twice = len(_DENIAL.findall(part)) > 1
     return re.split(r"\s+(?:and|or|nor)\s+", part) if twice else [part]
+
+
+def is_statement(text: str) -> bool:
+    """Whether a clause tells how things are, rather than asks for something."""
+    states = _STATES.search(text) and not _COMMANDS.search(text)
+    return bool(states) and not _WISHES.search(text)
 
 
 def clause(text: str) -> Clause:

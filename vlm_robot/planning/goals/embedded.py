@@ -5,24 +5,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from vlm_robot.models.sentence_encoder import SentenceEncoder
 from vlm_robot.planning.goals import language, plain_words, quantities, scene_words
-from vlm_robot.planning.goals.clauses import Clause, clause, split
-from vlm_robot.planning.goals.head import ASKED, KINDS, Head, Reading, features
+from vlm_robot.planning.goals.clauses import NORMAL, Clause, clause, is_statement, split
+from vlm_robot.planning.goals.head import ASKED, KINDS, Head, Reading
 from vlm_robot.planning.goals.interpreter import Interpretation, checked_goal
 from vlm_robot.types import HardLimit, LandmarkWish, Wish
 
-ASKED_FROM = 0.3
+ASKED_FROM = 0.5
 """Least probability of a wish that the head reads."""
 UNSURE_FROM = 0.1
 """The same for a goal in which nothing was read more surely."""
 GUESS = 0.3
 """Certainty of an interpretation that rests on the latter."""
+_PLACED = ("min_clearance", "mean_clearance", "max_clearance", "exposure")
+"""Descriptors that a landmark's relation stands for."""
+MINOR = {"exposure": 0.3}
+"""Share of the weight for what the head says along with the clearances that mean the same."""
 OVERRIDE = re.compile(
     r"\b(?:(?:drive|go|run|plough|plow|smash|crash|roll|push|break|straight|right|ram|burst|bash|cut)"
     r"\w*\s+(?:\w+\s+){0,2}?(?:through|into|over)\s+(?:(?:the|a|an|any|all|every|that|this)\s+)?"
@@ -56,13 +61,12 @@ class _Notes:
 
 
 class EmbeddedInterpreter:
-    """Reads English goals with patterns, a frozen sentence encoder, and a small trained head."""
+    """Reads English goals with patterns, and with a sentence encoder adapted to goals."""
 
     name = "embedded"
 
     def __init__(self, *, encoder: SentenceEncoder | None = None, head: Head | None = None) -> None:
-        self._encoder = encoder or SentenceEncoder()
-        self._head = head or Head.load()
+        self._head = head or Head.load(encoder or SentenceEncoder())
 
     def interpret(self, goal: str) -> Interpretation:
         """See `GoalInterpreter`."""
@@ -77,9 +81,9 @@ class EmbeddedInterpreter:
         return _gathered(notes, self.name)
 
     def _clauses(self, text: str, notes: _Notes) -> None:
-        open_clauses: list[Clause] = []
-        relation = ""
-        for part in split(text):
+        meant: list[_Meant] = []
+        relation, parts = "", split(text)
+        for part in parts:
             read = clause(part)
             if _overrides(part, notes):
                 continue
@@ -87,34 +91,73 @@ class EmbeddedInterpreter:
                 continue
             relation = _scene(read, relation, notes)
             if relation or _numbers(read, notes):
-                continue
-            plain = plain_words.read(read)
-            for name, direction in plain.items():
-                notes.ask(name, direction * read.weight, part)
-            if not plain:
-                open_clauses.append(read)
-        if open_clauses:
-            self._by_meaning(text, open_clauses, notes)
+                meant.append(_Meant(read, {}, frozenset(_PLACED if relation else ASKED)))
+            else:
+                meant.append(_Meant(read, plain_words.read(read), frozenset()))
+        if any(not part.plain and not part.settled for part in meant):
+            whole = text if len(meant) == len(parts) else ". ".join(m.clause.text for m in meant)
+            self._by_meaning(whole, meant, notes)
+        else:
+            _plainly(meant, {}, notes)
 
-    def _by_meaning(self, text: str, clauses: Sequence[Clause], notes: _Notes) -> None:
-        """Read what has no plain words: each clause, then the goal as a whole."""
-        reading = self._head.read(features([*clauses, clause(text)], self._encoder))
-        understood = bool(notes.asked)
-        unread: list[str] = []
-        for row, read in enumerate(clauses):
-            kind = _kind(reading, row)
-            if kind == "override":
-                _refuse(read.text, notes)
-            elif _ask(reading, row, read, notes):
-                understood = True
-            elif kind != "context":
-                unread.append(read.text)
-        if not understood and len(clauses) > 1:
-            understood = _ask(reading, -1, clause(text), notes)
-            unread = [] if understood else unread
-        notes.not_understood.extend(unread)
-        if not (understood or notes.limits or notes.landmarks):
-            _guess(reading, clauses, notes)
+    def _by_meaning(self, whole: str, meant: Sequence[_Meant], notes: _Notes) -> None:
+        """Read what has no plain words: the goal as a whole says what, its clauses how much."""
+        reading = self._head.read([whole, *(part.clause.text for part in meant)])
+        found: dict[str, tuple[float, int]] = {}
+        for place in np.flatnonzero(np.abs(reading.wishes[0]) >= ASKED_FROM):
+            sign = float(np.sign(reading.wishes[0, place]))
+            source = int((sign * reading.wishes[1:, place]).argmax())
+            if ASKED[place] not in meant[source].settled:
+                found[ASKED[place]] = sign, source
+        _plainly(meant, {name: sign for name, (sign, _) in found.items()}, notes)
+        orders = [
+            row
+            for row, part in enumerate(meant)
+            if part.open and _kind(reading, row + 1) == "override"
+        ]
+        for row in orders:
+            _refuse(meant[row].clause.text, notes)
+        known = set(notes.asked)
+        for name, (sign, source) in found.items():
+            if name not in known and not orders:
+                weight = meant[source].clause.weight * MINOR.get(name, 1.0)
+                notes.ask(name, sign * weight, meant[source].clause.text)
+        if not (notes.asked or notes.limits or notes.landmarks or orders):
+            _guess(reading, meant[0].clause, notes)
+        sources = {source for _, source in found.values()} | set(orders)
+        for row, part in enumerate(meant):
+            if part.open and row not in sources and _kind(reading, row + 1) != "context":
+                notes.not_understood.append(part.clause.text)
+
+
+class _Meant(NamedTuple):
+    """A clause that may ask for something.
+
+    Attributes:
+        plain: what it asks for in plain words.
+        settled: descriptors that its landmark or number speaks for.
+    """
+
+    clause: Clause
+    plain: dict[str, int]
+    settled: frozenset[str]
+
+    @property
+    def open(self) -> bool:
+        """Whether only its meaning can tell what it asks for."""
+        return not (self.plain or self.settled)
+
+
+def _plainly(meant: Sequence[_Meant], sure: Mapping[str, float], notes: _Notes) -> None:
+    """Note what is asked for in plain words.
+
+    A statement that has the words asks for what the goal as a whole surely asks for (`sure`).
+    """
+    for part in meant:
+        states = is_statement(part.clause.text)
+        for name, direction in part.plain.items():
+            if not states or direction * sure.get(name, direction) > 0:
+                notes.ask(name, direction * part.clause.weight, part.clause.text)
 
 
 def _kind(reading: Reading, row: int) -> str:
@@ -122,23 +165,13 @@ def _kind(reading: Reading, row: int) -> str:
     return KINDS[most] if reading.kinds[row, most] > 0.5 else ""
 
 
-def _guess(reading: Reading, clauses: Sequence[Clause], notes: _Notes) -> None:
-    """Take the likeliest reading of all clauses that may ask for something, with its low weight."""
-    rows = [row for row in range(len(clauses)) if _kind(reading, row) == ""]
-    if rows:
-        best = max(rows, key=lambda row: float(np.abs(reading.wishes[row]).max()))
-        notes.guessed = _ask(reading, best, clauses[best], notes, least=UNSURE_FROM)
-
-
-def _ask(
-    reading: Reading, row: int, read: Clause, notes: _Notes, *, least: float = ASKED_FROM
-) -> bool:
-    """Note what the head reads in a row; return whether it is anything."""
-    wished = reading.wishes[row]
-    found = np.flatnonzero(np.abs(wished) >= least)
-    for place in found:
-        notes.ask(ASKED[place], float(wished[place]) * read.weight, read.text)
-    return bool(len(found))
+def _guess(reading: Reading, first: Clause, notes: _Notes) -> None:
+    """Take what the whole goal may ask for, with its low weight."""
+    if _kind(reading, 0):
+        return
+    for place in np.flatnonzero(np.abs(reading.wishes[0]) >= UNSURE_FROM):
+        notes.ask(ASKED[place], float(reading.wishes[0, place]) * NORMAL, first.text)
+        notes.guessed = True
 
 
 def _overrides(part: str, notes: _Notes) -> bool:

@@ -1,45 +1,47 @@
-"""The trained head: from a clause's meaning to what it asks for."""
+"""The trained part of the embedded interpreter: from words to what they ask for.
+
+The sentence encoder as it is puts 'hug the wall' beside 'keep off the wall': what it was trained
+for is the topic. So its upper layers are adapted to goals: to each weight matrix W a product A·B
+of low rank is added (Hu et al., 'LoRA', ICLR 2022; here the truncated SVD of what training
+changed). Only the products and a linear layer over the mean of the token states are shipped.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from vlm_robot.models.sentence_encoder import SentenceEncoder
-from vlm_robot.planning.goals.clauses import Clause
+from vlm_robot.planning.goals.wants import WANTS
 from vlm_robot.types import InputError
 
 Floats = NDArray[np.float32]
 
 WEIGHTS = Path(__file__).with_name("head.safetensors")
+TRAIN = "`python -m vlm_robot.planning.goals.train`"
 
-ASKED = (
-    "path_length",
-    "min_clearance",
-    "mean_clearance",
-    "max_clearance",
-    "smoothness",
-    "sharp_turns",
-    "max_turn_angle",
-    "exposure",
-    "area_covered",
-    "reversals",
-    "turning_radius",
-)
-"""Descriptors that the head tells; each has an output for more and one for less."""
+ASKED = tuple(dict.fromkeys(name for want in WANTS.values() for name in want))
+"""Descriptors that the head tells."""
 KINDS = ("context", "unmeasured", "override")
-"""What else a clause may be: only setting the scene, a wish that nothing measures, or an order
+"""What else words may be: only setting the scene, a wish that nothing measures, or an order
 to give up a limit."""
-OUTPUTS = len(ASKED) * 2 + len(KINDS)
+OUTPUTS = (*WANTS, *KINDS)
+UP, DOWN, ADD = ".up", ".down", ".add"
+"""Ends of the names of what is added to the encoder's tensors: the product's two parts, or all."""
+SCALE = 4.0
+"""By which the mean of the token states is multiplied before the linear layer."""
+MOST_TOKENS = 96
 
 
 class Reading(NamedTuple):
-    """What the head makes of clauses.
+    """What the head makes of texts.
 
     Attributes:
         wishes: (N, len(ASKED)) in -1..1: probability of more minus that of less.
@@ -50,56 +52,90 @@ class Reading(NamedTuple):
     kinds: Floats
 
 
-def features(clauses: Sequence[Clause], encoder: SentenceEncoder) -> Floats:
-    """(N, 768): the clause as it is said, and its core, negative where it is denied.
-
-    The encoder hardly tells 'hug the walls' from 'don't hug the walls'; the sign does.
-    """
-    vectors = encoder.encode([c.text for c in clauses] + [c.core for c in clauses])
-    said, core = vectors[: len(clauses)], vectors[len(clauses) :]
-    sign = np.array([[-1.0 if c.denied else 1.0] for c in clauses], np.float32)
-    return np.concatenate([said, sign * core], axis=1)
-
-
 class Head:
-    """A linear map of `features` and a sigmoid for each output."""
+    """The adapted encoder and its linear layer."""
 
-    def __init__(self, weight: Floats, bias: Floats) -> None:
+    def __init__(self, encoder: SentenceEncoder, tensors: Mapping[str, Floats]) -> None:
         """Args:
-        weight: (768, OUTPUTS).
-        bias: (OUTPUTS,).
+        encoder: stays as it is; what isn't adapted is shared with it.
+        tensors: as `train` writes them.
+
+        Raises:
+            InputError: the tensors are of another version or another encoder.
         """
-        if weight.ndim != 2 or weight.shape[1] != OUTPUTS or bias.shape != (OUTPUTS,):
+        weight = tensors.get("weight")
+        if weight is None or weight.shape[0] != len(OUTPUTS):
             raise InputError(
-                f"the goal head has the shape {weight.shape}, {OUTPUTS} outputs are needed:"
-                " train it again with `python -m vlm_robot.planning.goals.train`"
+                f"the goal head hasn't {len(OUTPUTS)} outputs: install vlm_robot again, or train"
+                f" it with {TRAIN}"
             )
-        self._weight = weight
-        self._bias = bias
+        self._encoder = encoder
+        self._tensors = tensors
+        self._loaded: tuple[Any, Any] | None = None
 
     @classmethod
-    def load(cls, path: Path = WEIGHTS) -> Head:
+    def load(cls, encoder: SentenceEncoder, path: Path = WEIGHTS) -> Head:
         """Read the weights that the package ships.
 
         Raises:
-            InputError: the file is missing or of another shape.
+            InputError: the file is missing or of another version.
         """
         if not path.is_file():
             raise InputError(
                 f"the goal head {path} is missing: install vlm_robot again, or train it with"
-                " `python -m vlm_robot.planning.goals.train`"
+                f" {TRAIN}"
             )
-        tensors = load_file(path)
-        return cls(tensors["weight"], tensors["bias"])
+        return cls(encoder, {k: v.astype(np.float32) for k, v in load_file(path).items()})
 
-    def tensors(self) -> dict[str, Floats]:
-        """The weights by name, to be saved."""
-        return {"weight": self._weight, "bias": self._bias}
+    def read(self, texts: Sequence[str]) -> Reading:
+        """Read texts, one row each."""
+        if self._loaded is None:
+            tokenizer, model = self._encoder.load()
+            self._loaded = tokenizer, adapted(model, self._tensors)
+        tokenizer, model = self._loaded
+        with torch.inference_mode():
+            states = pooled(tokenizer, model, texts).numpy()
+        logits = states @ self._tensors["weight"].T + self._tensors["bias"]
+        chance = 1.0 / (1.0 + np.exp(-logits))
+        return Reading(_descriptors(chance[:, : len(WANTS)]), chance[:, len(WANTS) :])
 
-    def read(self, features: Floats) -> Reading:
-        """Args:
-        features: (N, 768) of `features`.
-        """
-        chance = 1.0 / (1.0 + np.exp(-(features @ self._weight + self._bias)))
-        wished = chance[:, : len(ASKED) * 2].reshape(len(features), len(ASKED), 2)
-        return Reading(wished[:, :, 0] - wished[:, :, 1], chance[:, len(ASKED) * 2 :])
+
+def pooled(tokenizer: Any, model: Any, texts: Sequence[str]) -> torch.Tensor:
+    """(N, 384) scaled mean of the token states of each text."""
+    tokens = tokenizer(
+        list(texts), padding=True, truncation=True, max_length=MOST_TOKENS, return_tensors="pt"
+    )
+    states = model(**tokens).last_hidden_state.float()
+    real = tokens["attention_mask"].unsqueeze(-1).float()
+    mean: torch.Tensor = (states * real).sum(1) / real.sum(1) * SCALE
+    return mean
+
+
+def adapted(model: Any, tensors: Mapping[str, Floats]) -> Any:
+    """A copy of the encoder with the products added; tensors that stay are shared."""
+    changed = {name.rpartition(".")[0] for name in tensors if name.endswith((UP, ADD))}
+    if missing := changed - {name for name, _ in model.named_parameters()}:
+        raise InputError(
+            f"the goal head is for another sentence encoder, which has '{min(missing)}':"
+            f" train it with {TRAIN}"
+        )
+    kept = {id(p): p for name, p in model.named_parameters() if name not in changed}
+    made = copy.deepcopy(model, kept)
+    with torch.no_grad():
+        for name, parameter in made.named_parameters():
+            if name + UP in tensors:
+                product = tensors[name + UP] @ tensors[name + DOWN]
+                parameter += torch.from_numpy(product).to(parameter)
+            elif name + ADD in tensors:
+                parameter += torch.from_numpy(tensors[name + ADD]).to(parameter)
+    return made.eval()
+
+
+def _descriptors(wants: Floats) -> Floats:
+    """(N, len(ASKED)) probability that any want asks for more, less that any asks for less."""
+    wished = np.zeros((len(wants), len(ASKED)), np.float32)
+    for column, name in enumerate(ASKED):
+        for sign in (1, -1):
+            rows = [i for i, want in enumerate(WANTS.values()) if want.get(name) == sign]
+            wished[:, column] += sign * (1.0 - np.prod(1.0 - wants[:, rows], axis=1))
+    return wished

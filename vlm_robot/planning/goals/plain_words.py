@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from vlm_robot.planning.goals.clauses import Clause
+from vlm_robot.planning.goals.clauses import Clause, is_statement
 from vlm_robot.planning.goals.wants import OPPOSITE, WANTS
 
 _UP = (
@@ -166,10 +166,6 @@ _SPECIAL = tuple((re.compile(p, re.IGNORECASE), want, denied) for p, want, denie
 _PATTERNS = tuple((re.compile(pattern, re.IGNORECASE), want) for pattern, want in _SAID)
 
 
-_STATEMENT = re.compile(
-    r"^(?:the|a|an|your|our|my|his|her|their|its|this|that|some|somebody|someone|people|there)\b",
-    re.IGNORECASE,
-)
 _OF_THE_PATH = re.compile(
     r"\b(?:should|must|ought|needs? to|has to|path|route|way|ride|trip|drive|course|road|line|better"
     r"|distance|clearance|length|turns?|bends?|corners?|turning|approach|gap|margin|curvature|spot"
@@ -185,7 +181,7 @@ def read(clause: Clause) -> dict[str, int]:
     """
     found: dict[str, int] = {}
     rest = clause.core
-    if _STATEMENT.search(clause.text) and not _OF_THE_PATH.search(clause.text):
+    if is_statement(clause.text) and not _OF_THE_PATH.search(clause.text):
         return found
     sign = -1 if clause.denied else 1
     for first, want, denied in _SPECIAL:

@@ -89,9 +89,18 @@ def find(text: str) -> list[Found]:
     return [_read(text, match) for match in _QUANTITY.finditer(text) if _is_quantity(text, match)]
 
 
+def _is_kind_of_turn(text: str, match: re.Match[str]) -> bool:
+    """'Turns of more than ninety degrees' says which turns, not how far one may turn."""
+    degrees = _UNITS[match["unit"].lower()][0] == "deg"
+    bound = _bound(text[: match.start()], text[match.end() :])
+    return degrees and bound != "<=" and not re.search(r"\d", match["number"])
+
+
 def _is_quantity(text: str, match: re.Match[str]) -> bool:
     """'no turns' and 'a second' name no amount by themselves; 'within a second' does."""
     number = match["number"].lower()
+    if _is_kind_of_turn(text, match):
+        return False
     if number not in ("a", "an", "no", "one"):
         return True
     before = text[: match.start()]

@@ -7,11 +7,13 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from vlm_robot.planning.goals.clauses import is_statement
+
 _STOP = (
     r"and|or|but|while|with|when|whenever|on|at|if|because|so|then|for|that|which|who|without|even"
     r"|until|from|please|where|as|by|in|to|is|are|was|may|might|can|has|have|since|unless|during"
     r"|before|after|than|always|again|too|very|closely|well|much|instead|rather|above all|all the time"
-    r"|under|behind|along|past|between|near|over|via|into|a|an|the|plenty|lots|some|more|it|them|you|me|us|get|go|keep|pass|stay|drive"
+    r"|under|behind|along|past|between|near|over|via|into|a|an|the|plenty|lots|some|more|it|them|you|me|us|get|go|keep|pass|stay|drive|off|her|him|whatever|wherever|half|back"
 )
 _DETERMINER = (
     r"(?:the|a|an|any|all|all of the|those|that|this|these|my|your|our|his|her|their|its|every|each"
@@ -265,7 +267,7 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ("side", rf"\b(?:to|on|at|along|past|down)?\s*(?:the|its)\s+{_LEFT_RIGHT}(?:\s+(?:of|from))\s+{_thing()}"),
     ("side", rf"\b{_LEFT_RIGHT}\s+of\s+{_thing()}"),
     ("never_cross", rf"\b(?:cross(?:es|ing)?|enter(?:s|ing)?|tread(?:ing)? on|step(?:s|ping)? (?:on|over|in)|(?:driv(?:e|es|ing)|go(?:es|ing)?|roll(?:s|ing)?|run(?:s|ning)?|pass(?:es|ing)?|walk(?:ing)?|cut(?:ting)?|mov(?:e|ing)) (?:over|across|through|on|onto|into))\s+{_thing()}"),
-    ("avoid", rf"\b(?:avoid(?:s|ing)?|shun|dodge|evade|circumvent|beware of|watch out for|mind|look out for|(?:stay|keep|steer|remain|drive|go|get|be|pass|keeping|staying|steering|well|far|distance|room|berth|space|clear|away|off|metres?|cm|m)\s+(?:well\s+|far\s+|safely\s+)?(?:(?:away|clear|off|far|out)(?:\s+(?:of|from))?|from|to)|away from|clear of|far from|off)\s+{_thing()}"),
+    ("avoid", rf"\b(?:avoid(?:s|ing)?|shun|dodge|evade|circumvent|beware of|watch out for|mind|look out for|(?:stay|keep|steer|remain|drive|go|get|be|pass|keeping|staying|steering)s?\s+(?:well\s+|far\s+|safely\s+)?(?:away|clear|off|far|out)(?:\s+(?:of|from))?|(?:stay|keep|steer|remain|keeping|staying|steering|well|far|distance|room|berth|space|clear|away|off|metres?|cm|m)\s+from|(?:distance|room|berth|space)\s+to|away from|clear of|far from|off)\s+{_thing()}"),
     ("avoid", rf"\b(?:give|leave|grant|giving)\s+{_thing()}\s+(?:a\s+)?(?:wide berth|(?:plenty|lots) of (?:room|space)|(?:some|more|enough|much)?\s*(?:room|space)|a wide berth)"),
     ("avoid", rf"\bdistance\s+(?:to|from)\s+{_thing()}"),
     ("towards", rf"\b(?:towards?|in the direction of|head(?:ing)? for|mak(?:e|ing) for|aim(?:ing)? (?:for|at)|approach(?:ing)?|up to)\s+{_thing()}"),
@@ -282,7 +284,12 @@ _DENY = re.compile(
 
 
 def find(text: str) -> list[Mention]:
-    """Read the things that a clause names, and their relation; the first pattern that fits."""
+    """Read the things that a clause names, and their relation; the first pattern that fits.
+
+    A statement about the scene ('the shop is near the station') asks for nothing.
+    """
+    if is_statement(text):
+        return []
     for relation, pattern in _COMPILED:
         match = pattern.search(text)
         if not match:

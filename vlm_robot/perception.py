@@ -11,9 +11,12 @@ from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vlm_robot.answering import Answerer, AnswerOptions, CancelToken, load_answerer
 from vlm_robot.answering.answerer import VOCABULARY
+from vlm_robot.answering.chat.backend import ChatProposer
+from vlm_robot.answering.checked import CheckedAnswerer
 from vlm_robot.answering.proposal import FreeOptions
 from vlm_robot.answering.server_options import ServerOptions
 from vlm_robot.detection.detector import DetectionOptions, Detector, EncodedPrompts
@@ -21,11 +24,13 @@ from vlm_robot.detection.factory import load_detector, warm_up
 from vlm_robot.detection.prompts import Exemplar, PromptSet, prompt_set
 from vlm_robot.geometry.depth import boxes_from_depth
 from vlm_robot.geometry.transforms import FrameTree, FrameTreeError, transform_boxes
-from vlm_robot.planning.evaluator import PathEvaluator
+from vlm_robot.planning.evaluator import Judge, PathEvaluator
 from vlm_robot.planning.goals.embedded import EmbeddedInterpreter
+from vlm_robot.planning.judge_picture import picture
 from vlm_robot.planning.landmark_finder import LandmarkFinder
 from vlm_robot.planning.landmarks import SeenLandmark
 from vlm_robot.planning.limits import RobotLimits
+from vlm_robot.planning.visual_judge import JudgeOptions, VisualJudge
 from vlm_robot.settings import Settings
 from vlm_robot.types import (
     Answer,
@@ -77,6 +82,7 @@ class Perception:
             memory_time=settings.landmark_memory_time,
             memory_distance=settings.landmark_memory_distance,
         )
+        self._judge = _visual_judge(settings, answerer)
         self._prompts = self.detector.encode(self._settings_prompts(settings))
 
     @classmethod
@@ -264,7 +270,47 @@ class Perception:
             wishes=wishes,
             hard_limits=hard_limits,
             stamp=stamp,
+            judge=self._opinion(goal, candidates, grid, frames, stamp) if self._judge else None,
         )
+
+    def _opinion(
+        self,
+        goal: str,
+        candidates: Sequence[PathCandidate],
+        grid: OccupancyGrid | None,
+        frames: Callable[[], Sequence[Frame]],
+        stamp: int,
+    ) -> Judge:
+        """The visual judge's opinion of some of the candidates, in the first camera that sees."""
+
+        def judge(indices: Sequence[int]) -> tuple[Sequence[float], float] | None:
+            assert self._judge is not None
+            frame, matrix = self._placed_frame(frames(), candidates[0].frame_id)
+            paths = [candidates[index].poses for index in indices]
+            taken = stamp if frame is None else frame.stamp
+            now = max(stamp, taken)
+            vote = self._judge.vote(
+                goal,
+                paths,
+                lambda numbers: picture(
+                    paths, numbers, grid=grid, frame=frame, camera_from_map=matrix
+                ),
+                stamp=taken,
+            )
+            return vote and (vote.scores, vote.weight(now, self._judge.options))
+
+        return judge
+
+    def _placed_frame(
+        self, frames: Sequence[Frame], frame_id: str
+    ) -> tuple[Frame | None, NDArray[np.float64] | None]:
+        """The first frame whose place is known, with the transform from `frame_id` to it."""
+        for frame in frames:
+            try:
+                return frame, self.transforms.lookup(frame.frame_id, frame_id, frame.stamp)
+            except FrameTreeError:
+                continue  # without a place the map from above is all that can be drawn
+        return None, None
 
     def _in_frame(self, path: PathCandidate, frame_id: str, stamp: int) -> PathCandidate:
         """The path in the map's frame: a map can't be turned without loss, a path can."""
@@ -319,6 +365,7 @@ def robot_limits(settings: Settings) -> RobotLimits:
     """The limits of feasibility that the settings set."""
     return RobotLimits(
         radius=settings.robot_radius,
+        footprint=_corners(settings.footprint),
         minimum_turning_radius=settings.min_turning_radius,
         maximum_jump=settings.max_jump,
         unknown_is_free=settings.unknown_is_free,
@@ -347,3 +394,23 @@ def server_options(settings: Settings) -> ServerOptions:
         timeout=settings.server_timeout,
         retries=settings.server_retries,
     )
+
+
+def _corners(numbers: Sequence[float]) -> tuple[tuple[float, float], ...] | None:
+    if len(numbers) % 2:
+        raise InputError(f"`footprint` has {len(numbers)} numbers: give x and y of every corner")
+    return tuple(zip(numbers[::2], numbers[1::2], strict=True)) or None
+
+
+def _visual_judge(settings: Settings, answerer: Answerer) -> VisualJudge | None:
+    """The judge, where the settings want one."""
+    if settings.judge_weight <= 0:
+        return None
+    proposer = answerer.proposer if isinstance(answerer, CheckedAnswerer) else None
+    if not isinstance(proposer, ChatProposer):
+        raise InputError(
+            f"`judge_weight` is {settings.judge_weight:g}, but answerer '{settings.answerer}' can't"
+            " look at paths: set `answerer` to a chat VLM, or `judge_weight` to 0"
+        )
+    options = JudgeOptions(weight=settings.judge_weight, half_life=settings.judge_half_life)
+    return VisualJudge(proposer.choose, options=options)

@@ -236,6 +236,15 @@ class Settings:
     robot_radius: float = _setting(
         0.25, "Radius of the robot's footprint.", low=0.0, high=10.0, unit="m", at_run_time=True
     )
+    footprint: tuple[float, ...] = _setting(
+        (),
+        "Corners x1, y1, x2, y2 … of the robot in its own frame; none for a circle of"
+        " `robot_radius`.",
+        low=-10.0,
+        high=10.0,
+        unit="m",
+        item=float,
+    )
     min_turning_radius: float = _setting(
         0.0, "Least turning radius; 0 turns on the spot.", low=0.0, high=100.0, unit="m"
     )
@@ -258,6 +267,20 @@ class Settings:
     )
     max_costmap_age: float = _setting(
         0.0, "An older costmap isn't used; 0 takes any age.", low=0.0, high=86400.0, unit="s"
+    )
+    judge_weight: float = _setting(
+        0.0,
+        "Weight of a chat VLM's look at the paths (`answerer` must be one); a plain wish weighs"
+        " 0.6. 0 for none.",
+        low=0.0,
+        high=1.0,
+    )
+    judge_half_life: float = _setting(
+        5.0,
+        "Time in which an old look at the paths loses half its weight.",
+        low=0.1,
+        high=600.0,
+        unit="s",
     )
     landmark_memory_time: float = _setting(
         30.0, "How long a landmark out of sight is remembered.", low=0.0, high=3600.0, unit="s"

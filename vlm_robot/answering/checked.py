@@ -54,14 +54,14 @@ class CheckedAnswerer:
         verifier: EvidenceAnswerer,
         options: FreeOptions | None = None,
     ) -> None:
-        self._proposer = proposer
+        self.proposer = proposer
         self._verifier = verifier
         self._options = options or FreeOptions()
 
     @property
     def name(self) -> str:
         """The model's."""
-        return self._proposer.name
+        return self.proposer.name
 
     def answer(
         self,
@@ -108,14 +108,14 @@ class CheckedAnswerer:
         """
         cancel.check()
         check_question(question, frame, self._options.max_question_length)
-        proposal = self._proposer.propose(question, frame, cancel=cancel, on_text=on_text)
+        proposal = self.proposer.propose(question, frame, cancel=cancel, on_text=on_text)
         first = self._check(question, frame, proposal, cancel)
         if first.confidence >= self._options.second_look or not proposal.text:
             return first
         part = closer(frame, first.verification.evidence)
         if part is None:
             return first
-        again = self._proposer.propose(question, part, cancel=cancel)
+        again = self.proposer.propose(question, part, cancel=cancel)
         second = self._check(question, frame, again._replace(boxes=()), cancel)
         return replace(max(first, second, key=lambda c: c.confidence), looked_twice=True)
 
@@ -141,7 +141,7 @@ class CheckedAnswerer:
         if not self._options.samples:
             return None
         count = self._options.samples
-        drawn = self._proposer.sample(question, frame, count=count, cancel=cancel)
+        drawn = self.proposer.sample(question, frame, count=count, cancel=cancel)
         return agreement(text, drawn)
 
 

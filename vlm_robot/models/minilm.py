@@ -7,6 +7,7 @@ and 120 MB, half of what the node else needs to start with the compact detector.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -45,11 +46,17 @@ class MiniLM(nn.Module):
         return hidden
 
 
-def load_minilm(folder: Path) -> tuple[Tokenizer, MiniLM]:
+def load_minilm(
+    folder: Path, added: Mapping[str, Tensor] | None = None
+) -> tuple[Tokenizer, MiniLM]:
     """Load from a checkpoint in transformers' layout.
 
+    Args:
+        added: to tensors of the checkpoint, by their names there.
+
     Raises:
-        OSError, ValueError, KeyError: a file is missing, or isn't of a BERT.
+        OSError, ValueError, KeyError: a file is missing, or isn't of a BERT; or the checkpoint has
+            no such tensor.
     """
     config = json.loads((folder / "config.json").read_text("utf-8"))
     if config["model_type"] != "bert" or config["hidden_act"] != "gelu":
@@ -63,6 +70,8 @@ def load_minilm(folder: Path) -> tuple[Tokenizer, MiniLM]:
         places=config["max_position_embeddings"],
     )
     weights = load_file(folder / "model.safetensors")
+    for name, change in (added or {}).items():
+        weights[name] = weights[name] + change
     model.load_state_dict(_renamed(weights, config["num_hidden_layers"]), assign=True)
     file = folder / "tokenizer.json"
     if not file.exists():  # the tokenizer's own error is none of Python's kinds
@@ -77,8 +86,39 @@ def _renamed(weights: dict[str, Tensor], layers: int) -> dict[str, Tensor]:
         "places.weight": "embeddings.position_embeddings.weight",
         "kinds.weight": "embeddings.token_type_embeddings.weight",
     }
-    parts = {"norm": "embeddings.LayerNorm"}
     state = {name: weights[old] for name, old in names.items()}
+    for number in range(layers):
+        to, of = _self_attention(number)
+        for kind in ("weight", "bias"):
+            joined = [weights[f"{of}.{part}.{kind}"] for part in _QKV]
+            state[f"{to}.in_proj_{kind}"] = torch.cat(joined)
+    for new, old in _parts(layers).items():
+        state |= {f"{new}.{kind}": weights[f"{old}.{kind}"] for kind in ("weight", "bias")}
+    return state
+
+
+def layer_weights(model: MiniLM) -> dict[str, Tensor]:
+    """The weights of the layers by their names in a checkpoint: `load_minilm` turned around."""
+    state, layers = dict(model.named_parameters()), len(model.layers.layers)
+    weights: dict[str, Tensor] = {}
+    for number in range(layers):
+        to, of = _self_attention(number)
+        for kind in ("weight", "bias"):
+            parts = state[f"{to}.in_proj_{kind}"].chunk(len(_QKV))
+            weights |= {f"{of}.{p}.{kind}": t for p, t in zip(_QKV, parts, strict=True)}
+    for new, old in _parts(layers).items():
+        weights |= {f"{old}.{kind}": state[f"{new}.{kind}"] for kind in ("weight", "bias")}
+    return weights
+
+
+def _self_attention(number: int) -> tuple[str, str]:
+    """Names of a layer's attention here and in a checkpoint."""
+    return f"layers.layers.{number}.self_attn", f"encoder.layer.{number}.attention.self"
+
+
+def _parts(layers: int) -> dict[str, str]:
+    """Names here and in a checkpoint of what has a weight and a bias."""
+    parts = {"norm": "embeddings.LayerNorm"}
     for number in range(layers):
         to, of = f"layers.layers.{number}.", f"encoder.layer.{number}."
         parts |= {
@@ -88,12 +128,7 @@ def _renamed(weights: dict[str, Tensor], layers: int) -> dict[str, Tensor]:
             f"{to}linear2": f"{of}output.dense",
             f"{to}norm2": f"{of}output.LayerNorm",
         }
-        for kind in ("weight", "bias"):
-            joined = [weights[f"{of}attention.self.{part}.{kind}"] for part in _QKV]
-            state[f"{to}self_attn.in_proj_{kind}"] = torch.cat(joined)
-    for new, old in parts.items():
-        state |= {f"{new}.{kind}": weights[f"{old}.{kind}"] for kind in ("weight", "bias")}
-    return state
+    return parts
 
 
 _QKV = ("query", "key", "value")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
+from torch import Tensor
 
 from vlm_robot.models.checkpoint import ModelError
 from vlm_robot.models.minilm import MiniLM, load_minilm
@@ -65,17 +66,35 @@ class SentenceEncoder:
         """
         if not texts:
             return np.zeros((0, DIMENSIONS), np.float32)
-        tokenizer, model = self.load()
+        with torch.inference_mode():
+            unit = torch.nn.functional.normalize(self.states(texts), dim=1)
+        vectors: NDArray[np.float32] = unit.cpu().numpy()
+        return vectors
+
+    def states(
+        self, texts: Sequence[str], loaded: tuple[Tokenizer, MiniLM] | None = None
+    ) -> Tensor:
+        """Mean (N, 384) of the token states of each text, by this encoder or an adapted one."""
+        tokenizer, model = loaded or self.load()
         rows = tokenizer.encode_batch(list(texts))
         ids = torch.tensor([row.ids for row in rows], device=self._device)
         mask = torch.tensor([row.attention_mask for row in rows], device=self._device)
-        with torch.inference_mode():
-            hidden = model(ids, mask.bool())
-            real = mask.unsqueeze(-1).to(hidden.dtype)
-            mean = (hidden * real).sum(1) / real.sum(1)
-            unit = torch.nn.functional.normalize(mean, dim=1)
-        vectors: NDArray[np.float32] = unit.cpu().numpy()
-        return vectors
+        hidden = model(ids, mask.bool())
+        real = mask.unsqueeze(-1).to(hidden.dtype)
+        mean: Tensor = (hidden * real).sum(1) / real.sum(1)
+        return mean
+
+    def adapted(self, added: Mapping[str, Tensor]) -> tuple[Tokenizer, MiniLM]:
+        """Tokenizer and a model of its own, with something added to tensors of the checkpoint.
+
+        Its words are shared with this encoder's.
+
+        Raises:
+            EncoderMissingError: the weights aren't installed, or have no such tensor.
+        """
+        tokenizer, model = _load(self._folder or packaged_folder(), self._device, added)
+        model.words = self.load()[1].words
+        return tokenizer, model
 
     def load(self) -> tuple[Tokenizer, MiniLM]:
         """Load tokenizer and model, once; call it ahead to keep the first `encode` fast."""
@@ -101,9 +120,11 @@ def packaged_folder() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-def _load(folder: Path, device: str) -> tuple[Tokenizer, MiniLM]:
+def _load(
+    folder: Path, device: str, added: Mapping[str, Tensor] | None = None
+) -> tuple[Tokenizer, MiniLM]:
     try:
-        tokenizer, model = load_minilm(folder)
+        tokenizer, model = load_minilm(folder, added)
     except (OSError, ValueError, KeyError) as error:
         raise EncoderMissingError(
             f"no sentence encoder could be loaded from {folder}: run"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from vlm_robot.planning import feasibility
 from vlm_robot.planning.clearance import ClearanceField, GridField
 from vlm_robot.planning.descriptors import Mode, measure
-from vlm_robot.planning.explanation import Ranking, explain
+from vlm_robot.planning.explanation import VISUAL_JUDGE, Ranking, explain
 from vlm_robot.planning.goals.explicit import check_landmarks, check_limits, check_wishes
 from vlm_robot.planning.goals.interpreter import GoalInterpreter, Interpretation
 from vlm_robot.planning.landmarks import SeenLandmark, checked
 from vlm_robot.planning.limits import RobotLimits
 from vlm_robot.planning.paths import join
-from vlm_robot.planning.scene import Scene, judge, mark_seen, terms_of
+from vlm_robot.planning.scene import Scene, broken_limits, mark_seen, terms_of
 from vlm_robot.planning.scoring import Term, scores, shares
 from vlm_robot.types import (
     Criterion,
@@ -33,9 +33,14 @@ from vlm_robot.types import (
 )
 
 Floats = NDArray[np.float64]
+Judge = Callable[[Sequence[int]], tuple[Sequence[float], float] | None]
+"""From the indices of feasible paths to a score (0..1) of each and the weight of that opinion;
+None for no opinion."""
 
 INFEASIBLE = -1.0
 """Total of a path that isn't feasible: below that of any that is."""
+JUDGED_NOTICEABLE = 0.3
+"""Difference of two paths' probability to be the best, in the judge's eyes, that counts in full."""
 TIE = 1e-9
 """Totals nearer than this are alike."""
 CLEAR_MARGIN = 0.15
@@ -78,6 +83,7 @@ class PathEvaluator:
         hard_limits: Sequence[HardLimit] = (),
         stamp: int = 0,
         field: ClearanceField | None = None,
+        judge: Judge | None = None,
     ) -> PlanEvaluation:
         """Score every candidate against the goal.
 
@@ -90,6 +96,7 @@ class PathEvaluator:
             hard_limits: of the caller; they add to the goal's.
             stamp: of the candidates, nanoseconds.
             field: obstacles in another form, in place of `grid`.
+            judge: asked for its opinion of the feasible paths, which becomes one more term.
 
         Raises:
             InputError: there is no candidate, frames differ, the costmap is too old, or a wish,
@@ -107,13 +114,14 @@ class PathEvaluator:
         seen = checked(landmarks)
         read, notes = mark_seen(read, seen), list(read.notes)
         scene = self._scene(candidates, found, obstacles, seen)
-        notes += judge(scene, read, found) if scene is not None else []
+        notes += broken_limits(scene, read, found) if scene is not None else []
         terms: list[Term] = []
         evidence = 0.0
         if scene is not None:
             usable = np.array([not names for names in found])[scene.places]
             terms, evidence, said = terms_of(scene, read, usable)
             notes += said
+            terms += _judged(scene, usable, judge) if judge is not None and goal.strip() else []
         ranking = _rank(scene, terms, found)
         return PlanEvaluation(
             stamp=stamp,
@@ -177,6 +185,16 @@ class PathEvaluator:
         for place, broken in zip(index, names, strict=True):
             found[place].extend(broken)
         return Scene(index, measured, seen, self.limits.inner_radius)
+
+
+def _judged(scene: Scene, usable: NDArray[np.bool_], judge: Judge) -> list[Term]:
+    """The judge's opinion of the feasible paths as a term; none where it has none."""
+    opinion = judge([int(index) for index in scene.places[usable]])
+    if opinion is None or not opinion[1] > 0:
+        return []
+    raw = np.zeros(len(scene.places))
+    raw[usable] = np.nan_to_num(np.asarray(opinion[0], dtype=np.float64)).clip(0.0, 1.0)
+    return [Term(VISUAL_JUDGE, raw, "1", 1, min(opinion[1], 1.0), JUDGED_NOTICEABLE)]
 
 
 def _one_frame(candidates: Sequence[PathCandidate]) -> str:

@@ -19,6 +19,10 @@ ALIKE = 0.02
 """Share of a noticeable difference under which two values are told as alike."""
 
 
+VISUAL_JUDGE = "visual_judge"
+"""Name of the term that a chat model's look at the paths earns."""
+
+
 class Ranking(NamedTuple):
     """Every path's score, and the feasible ones' indices, best first."""
 
@@ -84,6 +88,9 @@ def _phrase(own: Criterion, other: Criterion, term: Term) -> str:
     if term.name in DESCRIPTORS:
         descriptor = DESCRIPTORS[term.name]
         return descriptor.more if own.raw > other.raw else descriptor.less
+    if term.name == VISUAL_JUDGE:
+        better = own.raw > other.raw
+        return "looks better to the visual judge" if better else "looks worse to the visual judge"
     name, _, phrase = term.name.partition(":")
     relation = RELATIONS[name]
     serves = (own.raw - other.raw) * term.direction > 0

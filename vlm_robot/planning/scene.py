@@ -83,7 +83,7 @@ def mark_seen(read: Interpretation, seen: dict[str, list[SeenLandmark]]) -> Inte
     return replace(read, landmarks=marked)
 
 
-def judge(scene: Scene, read: Interpretation, found: Violations) -> list[str]:
+def broken_limits(scene: Scene, read: Interpretation, found: Violations) -> list[str]:
     """Add to `found` the goal's own limits that paths break; say which couldn't be checked."""
     notes = []
     for limit in read.limits:

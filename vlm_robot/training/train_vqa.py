@@ -100,7 +100,12 @@ def new_model(processor: BlipProcessor) -> BlipForQuestionAnswering:
         "pad_token_id": tokenizer.pad_token_id,
         **width,
     }
-    vision = {"image_size": SIDE, "patch_size": 8, "num_hidden_layers": 3, **width}
+    vision: dict[str, float] = {
+        "image_size": SIDE,
+        "patch_size": 8,
+        "num_hidden_layers": 3,
+        **width,
+    }
     # BLIP's default, 1e-10, makes all places alike at first, and shapes are never learnt.
     vision["initializer_range"] = 0.05
     return BlipForQuestionAnswering(BlipConfig(text_config=text, vision_config=vision))

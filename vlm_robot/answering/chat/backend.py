@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from torch import Tensor
@@ -35,6 +35,11 @@ class ChatProposer:
     def name(self) -> str:
         """The checkpoint's."""
         return self._name
+
+    def choose(self, image: Image, prompt: str, options: Sequence[str]) -> list[float] | None:
+        """Probabilities of answers to a question about any picture; None: it can't tell them."""
+        inputs = self._model.inputs(within(image, self._options.most_pixels), prompt)
+        return self._model.choose(inputs, options)
 
     def propose(
         self,

@@ -8,16 +8,17 @@ changed). Only the products and a linear layer over the mean of the token states
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
+from tokenizers import Tokenizer
 
+from vlm_robot.models.minilm import MiniLM
 from vlm_robot.models.sentence_encoder import SentenceEncoder
 from vlm_robot.planning.goals.wants import WANTS
 from vlm_robot.types import InputError
@@ -37,7 +38,6 @@ UP, DOWN, ADD = ".up", ".down", ".add"
 """Ends of the names of what is added to the encoder's tensors: the product's two parts, or all."""
 SCALE = 4.0
 """By which the mean of the token states is multiplied before the linear layer."""
-MOST_TOKENS = 96
 
 
 class Reading(NamedTuple):
@@ -71,7 +71,7 @@ class Head:
             )
         self._encoder = encoder
         self._tensors = tensors
-        self._loaded: tuple[Any, Any] | None = None
+        self._loaded: tuple[Tokenizer, MiniLM] | None = None
 
     @classmethod
     def load(cls, encoder: SentenceEncoder, path: Path = WEIGHTS) -> Head:
@@ -90,45 +90,24 @@ class Head:
     def read(self, texts: Sequence[str]) -> Reading:
         """Read texts, one row each."""
         if self._loaded is None:
-            tokenizer, model = self._encoder.load()
-            self._loaded = tokenizer, adapted(model, self._tensors)
-        tokenizer, model = self._loaded
+            self._loaded = self._encoder.adapted(additions(self._tensors))
         with torch.inference_mode():
-            states = pooled(tokenizer, model, texts).numpy()
+            states = (self._encoder.states(texts, self._loaded) * SCALE).numpy()
         logits = states @ self._tensors["weight"].T + self._tensors["bias"]
         chance = 1.0 / (1.0 + np.exp(-logits))
         return Reading(_descriptors(chance[:, : len(WANTS)]), chance[:, len(WANTS) :])
 
 
-def pooled(tokenizer: Any, model: Any, texts: Sequence[str]) -> torch.Tensor:
-    """(N, 384) scaled mean of the token states of each text."""
-    tokens = tokenizer(
-        list(texts), padding=True, truncation=True, max_length=MOST_TOKENS, return_tensors="pt"
-    )
-    states = model(**tokens).last_hidden_state.float()
-    real = tokens["attention_mask"].unsqueeze(-1).float()
-    mean: torch.Tensor = (states * real).sum(1) / real.sum(1) * SCALE
-    return mean
-
-
-def adapted(model: Any, tensors: Mapping[str, Floats]) -> Any:
-    """A copy of the encoder with the products added; tensors that stay are shared."""
-    changed = {name.rpartition(".")[0] for name in tensors if name.endswith((UP, ADD))}
-    if missing := changed - {name for name, _ in model.named_parameters()}:
-        raise InputError(
-            f"the goal head is for another sentence encoder, which has '{min(missing)}':"
-            f" train it with {TRAIN}"
-        )
-    kept = {id(p): p for name, p in model.named_parameters() if name not in changed}
-    made = copy.deepcopy(model, kept)
-    with torch.no_grad():
-        for name, parameter in made.named_parameters():
-            if name + UP in tensors:
-                product = tensors[name + UP] @ tensors[name + DOWN]
-                parameter += torch.from_numpy(product).to(parameter)
-            elif name + ADD in tensors:
-                parameter += torch.from_numpy(tensors[name + ADD]).to(parameter)
-    return made.eval()
+def additions(tensors: Mapping[str, Floats]) -> dict[str, torch.Tensor]:
+    """What is added to each tensor of the encoder's checkpoint."""
+    added = {}
+    for name, tensor in tensors.items():
+        base = name.rpartition(".")[0]
+        if name.endswith(UP):
+            added[base] = torch.from_numpy(tensor @ tensors[base + DOWN])
+        elif name.endswith(ADD):
+            added[base] = torch.from_numpy(tensor)
+    return added
 
 
 def _descriptors(wants: Floats) -> Floats:

@@ -12,7 +12,6 @@ import random
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,8 +20,9 @@ from safetensors.numpy import save_file
 from torch.nn import functional
 from tqdm import tqdm
 
+from vlm_robot.models.minilm import MiniLM, layer_weights
 from vlm_robot.models.sentence_encoder import SentenceEncoder
-from vlm_robot.planning.goals.head import ADD, DOWN, OUTPUTS, UP, WEIGHTS, pooled
+from vlm_robot.planning.goals.head import ADD, DOWN, OUTPUTS, SCALE, UP, WEIGHTS
 from vlm_robot.planning.goals.training_mix import mixed, sentences
 
 FIRST_LAYER = 2
@@ -60,13 +60,13 @@ def rarity(seed: int) -> torch.Tensor:
     return torch.clamp((0.05 / share.clamp(min=1e-4)) ** 0.5, 1.0, 4.0)
 
 
-def fit(encoder: SentenceEncoder, *, steps: int, seed: int) -> tuple[Any, torch.nn.Linear]:
+def fit(encoder: SentenceEncoder, *, steps: int, seed: int) -> tuple[MiniLM, torch.nn.Linear]:
     """Adapt a copy of the encoder to goals, and a linear layer over it."""
     torch.manual_seed(seed)
     tokenizer, model = encoder.load()
     model = copy.deepcopy(model).requires_grad_(False).eval()
-    upper = model.encoder.layer[FIRST_LAYER:].requires_grad_(True)
-    head = torch.nn.Linear(model.config.hidden_size, len(OUTPUTS))
+    upper = model.layers.layers[FIRST_LAYER:].requires_grad_(True)
+    head = torch.nn.Linear(model.words.embedding_dim, len(OUTPUTS))
     torch.nn.init.zeros_(head.weight)
     torch.nn.init.constant_(head.bias, -3.0)
     optimizer = torch.optim.AdamW(
@@ -81,7 +81,7 @@ def fit(encoder: SentenceEncoder, *, steps: int, seed: int) -> tuple[Any, torch.
     weights = rarity(seed)
     for pairs in tqdm(islice(batches(seed), steps), total=steps, unit="step"):
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            states = pooled(tokenizer, model, [text for text, _ in pairs])
+            states = encoder.states([text for text, _ in pairs], (tokenizer, model)) * SCALE
         logits = head(functional.dropout(states.float(), DROPOUT))
         loss = functional.binary_cross_entropy_with_logits(
             logits, targets(pairs), pos_weight=weights
@@ -94,11 +94,13 @@ def fit(encoder: SentenceEncoder, *, steps: int, seed: int) -> tuple[Any, torch.
     return model.eval(), head
 
 
-def difference(before: Any, after: Any, *, rank: int = RANK) -> dict[str, NDArray[np.float16]]:
+def difference(
+    before: MiniLM, after: MiniLM, *, rank: int = RANK
+) -> dict[str, NDArray[np.float16]]:
     """What was added to each tensor, matrices as a product of `rank` by truncated SVD."""
-    old = dict(before.named_parameters())
+    old = layer_weights(before)
     tensors: dict[str, NDArray[np.float16]] = {}
-    for name, parameter in after.named_parameters():
+    for name, parameter in layer_weights(after).items():
         added = (parameter - old[name]).detach()
         if not added.any():
             continue

@@ -40,3 +40,18 @@ def make_graph(ros, tiny_checkpoint):
     yield make
     for graph in graphs:
         graph.close()
+
+
+@pytest.fixture
+def run_node():
+    from node_process import Process
+
+    started = []
+
+    def run(*parameters):
+        started.append(Process(*parameters))
+        return started[-1]
+
+    yield run
+    for node in started:
+        node.process.kill()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 
@@ -164,47 +161,6 @@ def test_a_wrong_parameter_is_refused_and_the_old_one_stays(make_graph, name, va
     assert not result.successful
     assert result.reason
     assert graph.node.settings == old
-
-
-class Process:
-    """The node as a user starts it; what it says goes to `lines`."""
-
-    def __init__(self, *parameters):
-        command = [sys.executable, "-m", "vlm_robot.ros.main", "--ros-args"]
-        for parameter in parameters:
-            command += ["-p", parameter]
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ
-        )
-        self.lines = []
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        self.reader.start()
-
-    def _read(self):
-        for line in self.process.stdout:
-            self.lines.append(line)
-
-    @property
-    def text(self):
-        return "".join(self.lines)
-
-    def end(self):
-        code = self.process.wait(TIMEOUT)
-        self.reader.join(TIMEOUT)
-        return code
-
-
-@pytest.fixture
-def run_node():
-    started = []
-
-    def run(*parameters):
-        started.append(Process(*parameters))
-        return started[-1]
-
-    yield run
-    for node in started:
-        node.process.kill()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -14,11 +14,12 @@ INTERFACES := $(wildcard $(foreach p,vlm_robot_msgs compat/vision_msgs compat/tf
   $p/package.xml $p/CMakeLists.txt $p/msg/* $p/srv/* $p/action/*))
 PACKAGE := package.xml setup.py setup.cfg $(wildcard launch config launch/* config/*)
 
-.PHONY: help build demo test lint bench bench-paths clean
+.PHONY: help build demo test soak lint bench bench-paths clean
 
 help:
 	@echo "make demo    the node in a real ROS graph: detections, an answer, paths; a table and pictures"
 	@echo "make test    formatting, types, every test"
+	@echo "make soak    half an hour of load, 20,000 malformed messages"
 	@echo "make lint    formatting and types alone"
 	@echo "make bench   speed, in ratios of one run"
 	@echo "make bench-paths  how well goals in words pick paths"
@@ -31,6 +32,9 @@ demo: $(BUILT)
 
 test: lint
 	@tools/run.sh python -m pytest -q --disable-plugin-autoload -p pytest_timeout
+
+soak: $(BUILT)
+	@VLM_ROBOT_MALFORMED=20000 tools/run.sh python -m pytest -q --disable-plugin-autoload -p pytest_timeout --timeout 7200 -m "soak or ros" test/ros/test_load.py test/ros/test_malformed.py
 
 lint: $(BUILT)
 	@tools/run.sh ruff format --check .

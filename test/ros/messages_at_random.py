@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import copy
 import math
 import re
 from functools import cache
@@ -22,6 +23,40 @@ def messages(kind):
     """Any message of a type, with values that are off more often than a robot's are."""
     fields = {name: _field(text) for name, text in kind.get_fields_and_field_types().items()}
     return st.fixed_dictionaries(fields).map(lambda values: _made(kind, values))
+
+
+def spoilt(sound):
+    """A sound message of which one or two fields, at any depth, are something else."""
+    paths = sorted(_paths(sound))
+    chosen = st.lists(st.sampled_from(paths), min_size=1, max_size=2, unique=True)
+    return chosen.flatmap(
+        lambda some: st.fixed_dictionaries({path: _field(_type(sound, path)) for path in some})
+    ).map(lambda values: _with(sound, values))
+
+
+def _paths(message, before=()):
+    for name in message.get_fields_and_field_types():
+        yield (*before, name)
+        value = getattr(message, name)
+        if hasattr(value, "get_fields_and_field_types"):
+            yield from _paths(value, (*before, name))
+
+
+def _owner(message, path):
+    for name in path[:-1]:
+        message = getattr(message, name)
+    return message
+
+
+def _type(message, path):
+    return _owner(message, path).get_fields_and_field_types()[path[-1]]
+
+
+def _with(sound, values):
+    message = copy.deepcopy(sound)
+    for path in sorted(values, key=len, reverse=True):  # parts first, then what holds them
+        setattr(_owner(message, path), path[-1], values[path])
+    return message
 
 
 def _made(kind, values):

@@ -31,10 +31,19 @@ from transformers import (
     LlavaForConditionalGeneration,
     LlavaProcessor,
     PreTrainedTokenizerFast,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
+    Qwen2_5_VLProcessor,
+    Qwen2VLVideoProcessor,
+    Qwen3VLConfig,
+    Qwen3VLForConditionalGeneration,
+    Qwen3VLProcessor,
+    Qwen3VLVideoProcessor,
 )
 from transformers.models.blip import BlipImageProcessorPil
 from transformers.models.clip import CLIPImageProcessorPil
 from transformers.models.idefics3 import Idefics3ImageProcessorPil
+from transformers.models.qwen2_vl import Qwen2VLImageProcessorPil
 
 TEMPLATE = (
     "{{% for m in messages %}}<|im_start|>{{{{m['role']}}}}\n"
@@ -91,7 +100,7 @@ def save_llava(folder: Path, *, layers: int = 2) -> None:
 
 
 def save_idefics3(folder: Path) -> None:
-    """The architecture of SmolVLM. Qwen's processors need torchvision, which isn't required."""
+    """The architecture of SmolVLM."""
     rows = [f"<row_{row}_col_{column}>" for row in range(1, 7) for column in range(1, 7)]
     marks = ("<fake_token_around_image>", "<image>", "<global-img>", "<end_of_utterance>", *rows)
     tokenizer = _tokenizer(*marks)
@@ -171,7 +180,72 @@ def save_blip(folder: Path) -> None:
     BlipProcessor(images, tokenizer).save_pretrained(folder)
 
 
+def save_qwen2_5_vl(folder: Path) -> None:
+    marks = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
+    tokenizer = _tokenizer(*marks)
+    start, end, image, video = tokenizer.convert_tokens_to_ids(list(marks))
+    config = Qwen2_5_VLConfig(
+        text_config={
+            "vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 64,
+            "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 2,
+            "rope_parameters": {"rope_type": "default", "mrope_section": [2, 3, 3]},
+            "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id,
+        },
+        vision_config={
+            "depth": 2, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2,
+            "out_hidden_size": 32, "patch_size": 14, "window_size": 56,
+            "fullatt_block_indexes": [1],
+        },
+        image_token_id=image, video_token_id=video, vision_start_token_id=start,
+        vision_end_token_id=end,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    Qwen2_5_VLForConditionalGeneration(config).save_pretrained(folder)
+    Qwen2_5_VLProcessor(
+        image_processor=Qwen2VLImageProcessorPil(min_pixels=56 * 56, max_pixels=112 * 112),
+        tokenizer=tokenizer,
+        video_processor=Qwen2VLVideoProcessor(min_pixels=56 * 56, max_pixels=112 * 112),
+        chat_template=TEMPLATE.format(image="<|vision_start|><|image_pad|><|vision_end|>"),
+    ).save_pretrained(folder)
+
+
+def save_qwen3_vl(folder: Path) -> None:
+    marks = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
+    tokenizer = _tokenizer(*marks)
+    start, end, image, video = tokenizer.convert_tokens_to_ids(list(marks))
+    config = Qwen3VLConfig(
+        text_config={
+            "vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 64,
+            "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 2,
+            "head_dim": 16, "rope_parameters": {
+                "rope_type": "default", "mrope_section": [2, 3, 3], "mrope_interleaved": True,
+            },
+            "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id,
+        },
+        vision_config={
+            "depth": 2, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2,
+            "out_hidden_size": 32, "patch_size": 16, "num_position_embeddings": 64,
+            "deepstack_visual_indexes": [0],
+        },
+        image_token_id=image, video_token_id=video, vision_start_token_id=start,
+        vision_end_token_id=end,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    Qwen3VLForConditionalGeneration(config).save_pretrained(folder)
+    sizes = {"shortest_edge": 64 * 64, "longest_edge": 128 * 128}
+    Qwen3VLProcessor(
+        image_processor=Qwen2VLImageProcessorPil(patch_size=16, size=sizes),
+        tokenizer=tokenizer,
+        video_processor=Qwen3VLVideoProcessor(size=sizes),
+        chat_template=TEMPLATE.format(image="<|vision_start|><|image_pad|><|vision_end|>"),
+    ).save_pretrained(folder)
+
+
 CHAT_SAVERS: dict[str, Callable[[Path], None]] = {
     "llava": save_llava,
     "idefics3": save_idefics3,
+    "qwen2_5_vl": save_qwen2_5_vl,
+    "qwen3_vl": save_qwen3_vl,
 }
+NEED_TORCHVISION = {"qwen2_5_vl", "qwen3_vl"}
+"""Families whose processors work with torchvision only."""

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from tiny_chat_models import CHAT_SAVERS
+from tiny_chat_models import CHAT_SAVERS, NEED_TORCHVISION
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from vlm_robot.answering import AnswerCancelled, CancelToken, DeadlineExceeded
@@ -19,6 +19,8 @@ PROMPT = "What is on the table?"
 
 @pytest.fixture(scope="module", params=sorted(CHAT_SAVERS))
 def folder(request, tmp_path_factory):
+    if request.param in NEED_TORCHVISION:
+        pytest.importorskip("torchvision", exc_type=(ImportError, RuntimeError))
     folder = tmp_path_factory.mktemp(request.param)
     CHAT_SAVERS[request.param](folder)
     return folder

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from kitchen import FakeDetector, draw
@@ -86,6 +87,20 @@ def test_samples_are_answers_of_the_model(proposer):
     drawn = proposer.sample(OPEN, draw(), count=5, cancel=CancelToken())
     assert len(drawn) == 5
     assert len(set(drawn)) > 1
+
+
+def test_attention_is_that_of_the_models_own_forward_pass(proposer, own):
+    _, model, inputs = own
+    given = inputs(OPEN)
+    seen = model.vision_model(pixel_values=given["pixel_values"])[0]
+    weights = []
+    layer = model.text_encoder.encoder.layer[-1].crossattention
+    layer.self.register_forward_hook(lambda _, __, output: weights.append(output[1]))
+    model.text_encoder(input_ids=given["input_ids"], encoder_hidden_states=seen)
+    places = weights[0][0, :, :, 1:].mean((0, 1)).detach().numpy()
+    grid = proposer.attention(OPEN, draw())
+    assert grid.shape == (2, 2)
+    np.testing.assert_allclose(grid.ravel(), places / places.sum(), rtol=1e-4)
 
 
 def test_a_cancel_ends_it_within_one_token(proposer):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from transformers import StoppingCriteriaList
 
@@ -70,6 +71,22 @@ class BlipProposer:
         drawn = {"do_sample": True, "temperature": self._temperature, "top_k": 0}
         made = self._generate(understood, cancel, **drawn)
         return tuple(self._processor.batch_decode(made.sequences, skip_special_tokens=True))
+
+    @torch.inference_mode()
+    def attention(self, question: str, frame: Frame) -> NDArray[np.float32]:
+        """Where the question's tokens looked, mean over the last layer's heads; see `Attends`."""
+        asked = self._processor.tokenizer(question, return_tensors="pt").to(self._model.device)
+        layers = self._model.text_encoder(
+            input_ids=asked["input_ids"],
+            attention_mask=asked["attention_mask"],
+            encoder_hidden_states=self._features(frame.image),
+            output_attentions=True,
+        ).cross_attentions
+        places = layers[-1][0, :, :, 1:].mean(dim=(0, 1)).float()  # without the class token
+        vision = self._model.config.vision_config
+        side = vision.image_size // vision.patch_size
+        grid: NDArray[np.float32] = (places / places.sum()).reshape(side, side).cpu().numpy()
+        return grid
 
     def understood(self, question: str, image: Image) -> Tensor:
         """The question as the model understands it in view of the image, (1, tokens, width)."""

@@ -10,9 +10,9 @@ import numpy as np
 from vlm_robot.answering.answerer import CancelToken
 from vlm_robot.answering.chat.boxes import WrittenBox
 from vlm_robot.answering.evidence import VERDICTS, EvidenceAnswerer, check_question
-from vlm_robot.answering.proposal import FreeOptions, Proposal, Proposer
+from vlm_robot.answering.proposal import Attends, FreeOptions, Proposal, Proposer
 from vlm_robot.answering.scene import Rule
-from vlm_robot.answering.signals import Signals, agreement
+from vlm_robot.answering.signals import Signals, agreement, share_inside
 from vlm_robot.answering.verification import Verification, verify
 from vlm_robot.types import Answer, Detections, Frame, Verdict
 
@@ -132,8 +132,14 @@ class CheckedAnswerer:
             sample_agreement=self._sample_agreement(question, frame, proposal.text, cancel),
             detector_agreement=checked.agreement,
             least_mention=min(checked.mentions.values(), default=None),
+            box_attention=self._box_attention(question, frame, checked.evidence),
         )
         return Checked(proposal, checked, signals, joined(signals), looked_twice=False)
+
+    def _box_attention(self, question: str, frame: Frame, evidence: Detections) -> float | None:
+        if not isinstance(self.proposer, Attends) or not len(evidence):
+            return None
+        return share_inside(self.proposer.attention(question, frame), evidence.boxes, frame.size)
 
     def _sample_agreement(
         self, question: str, frame: Frame, text: str, cancel: CancelToken

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vlm_robot.answering import queries as q
 from vlm_robot.answering.answerer import CancelToken
@@ -98,6 +99,15 @@ class Proposer(Protocol):
         Raises:
             AnswerCancelled, DeadlineExceeded: through `cancel`, within one token.
         """
+        ...
+
+
+@runtime_checkable
+class Attends(Protocol):
+    """A proposer that tells where in the image it looked."""
+
+    def attention(self, question: str, frame: Frame) -> NDArray[np.float32]:
+        """(rows, columns) float32, adds up to 1: over equal cells of the frame's whole image."""
         ...
 
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vlm_robot.answering.verification import says_the_same
+
+Floats = NDArray[np.floating]
+_FINE = 8
+"""Parts of a cell's side that boxes are rounded to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +43,25 @@ def agreement(text: str, drawn: Sequence[str]) -> float | None:
     if not drawn:
         return None
     return sum(_same(text, other) for other in drawn) / len(drawn)
+
+
+def share_inside(grid: Floats, boxes: Floats, size: tuple[int, int]) -> float | None:
+    """Share of `grid` that is inside any of the boxes; None where there is no box.
+
+    Args:
+        grid: (rows, columns), adds up to 1, over equal cells of the image.
+        boxes: (N, 4) xyxy pixels.
+        size: width and height of the image, pixels.
+    """
+    if not len(boxes):
+        return None
+    rows, columns = grid.shape
+    scale = np.array([columns / size[0], rows / size[1]] * 2)
+    fine = np.zeros((rows * _FINE, columns * _FINE), bool)
+    for x1, y1, x2, y2 in np.rint(boxes * scale * _FINE).astype(int):
+        fine[max(y1, 0) : max(y2, 0), max(x1, 0) : max(x2, 0)] = True
+    covered = fine.reshape(rows, _FINE, columns, _FINE).mean(axis=(1, 3))
+    return float((grid * covered).sum())
 
 
 def _same(first: str, second: str) -> bool:

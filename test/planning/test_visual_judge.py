@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 from tiny_chat_models import CHAT_SAVERS
-from vlm_robot.answering.chat.loading import load_chat_model
 
 from vlm_robot.answering.chat.backend import ChatProposer
+from vlm_robot.answering.loading import load_chat_model
 from vlm_robot.models.checkpoint import find_checkpoint
 from vlm_robot.planning.evaluator import PathEvaluator
 from vlm_robot.planning.goals.explicit import ExplicitInterpreter

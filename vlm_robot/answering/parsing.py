@@ -142,7 +142,7 @@ def singular(noun: str) -> str:
     if last in _PAIRS or re.search(r"(?:ss|us)$", last):  # glass, bus
         return noun
     one = _inflections().singular_noun(last)
-    return " ".join([*first, one or last])
+    return " ".join([*first, one if isinstance(one, str) else last])
 
 
 @cache

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from rich.progress import track
 from safetensors.numpy import save_file
 from torch.nn import functional
-from tqdm import tqdm
 
 from vlm_robot.models.minilm import MiniLM, layer_weights
 from vlm_robot.models.sentence_encoder import SentenceEncoder
@@ -79,7 +79,7 @@ def fit(encoder: SentenceEncoder, *, steps: int, seed: int) -> tuple[MiniLM, tor
         optimizer, lambda step: min(1.0, step / WARM_UP) * (1 - step / steps)
     )
     weights = rarity(seed)
-    for pairs in tqdm(islice(batches(seed), steps), total=steps, unit="step"):
+    for pairs in track(islice(batches(seed), steps), "training", total=steps):
         with torch.autocast("cpu", dtype=torch.bfloat16):
             states = encoder.states([text for text, _ in pairs], (tokenizer, model)) * SCALE
         logits = head(functional.dropout(states.float(), DROPOUT))

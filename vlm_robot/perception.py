@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from vlm_robot.answering import Answerer, AnswerOptions, CancelToken, load_answerer
 from vlm_robot.answering.answerer import VOCABULARY
-from vlm_robot.answering.chat.backend import ChatProposer
 from vlm_robot.answering.checked import CheckedAnswerer
-from vlm_robot.answering.proposal import FreeOptions
+from vlm_robot.answering.proposal import Chooser, FreeOptions
 from vlm_robot.answering.server_options import ServerOptions
 from vlm_robot.detection.detector import DetectionOptions, Detector, EncodedPrompts
 from vlm_robot.detection.factory import load_detector, warm_up
@@ -407,7 +406,7 @@ def _visual_judge(settings: Settings, answerer: Answerer) -> VisualJudge | None:
     if settings.judge_weight <= 0:
         return None
     proposer = answerer.proposer if isinstance(answerer, CheckedAnswerer) else None
-    if not isinstance(proposer, ChatProposer):
+    if not isinstance(proposer, Chooser):
         raise InputError(
             f"`judge_weight` is {settings.judge_weight:g}, but answerer '{settings.answerer}' can't"
             " look at paths: set `answerer` to a chat VLM, or `judge_weight` to 0"

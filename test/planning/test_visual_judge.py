@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from tiny_chat_models import CHAT_SAVERS
+from tiny_chat_models import CHAT_SAVERS, NEED_TORCHVISION
 
 from vlm_robot.answering.chat.backend import ChatProposer
 from vlm_robot.answering.loading import load_chat_model
@@ -155,6 +155,8 @@ def test_the_judge_is_not_asked_about_paths_that_are_not_feasible():
 
 @pytest.mark.parametrize("family", CHAT_SAVERS)
 def test_a_chat_checkpoint_votes(family, tmp_path):
+    if family in NEED_TORCHVISION:
+        pytest.importorskip("torchvision", exc_type=(ImportError, RuntimeError))
     CHAT_SAVERS[family](tmp_path)
     model = load_chat_model(
         find_checkpoint(str(tmp_path)), device=torch.device("cpu"), dtype=torch.float32

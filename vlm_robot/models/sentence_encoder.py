@@ -68,7 +68,7 @@ class SentenceEncoder:
             return np.zeros((0, DIMENSIONS), np.float32)
         with torch.inference_mode():
             unit = torch.nn.functional.normalize(self.states(texts), dim=1)
-        vectors: NDArray[np.float32] = unit.cpu().numpy()
+        vectors: NDArray[np.float32] = unit.float().cpu().numpy()
         return vectors
 
     def states(

@@ -81,6 +81,7 @@ class Perception:
             memory_time=settings.landmark_memory_time,
             memory_distance=settings.landmark_memory_distance,
         )
+        self._looked_at: tuple[tuple[object, ...], list[Observation]] | None = None
         self._judge = _visual_judge(settings, answerer)
         self._prompts = self.detector.encode(self._settings_prompts(settings))
 
@@ -258,8 +259,7 @@ class Perception:
         phrases = self._evaluator.landmark_phrases(goal)
         seen: tuple[SeenLandmark, ...] = ()
         if phrases and candidates:
-            looked_at = frames()
-            observations = self.detect(looked_at, self.encode(phrases)) if looked_at else []
+            observations = self._looked_for(phrases, frames())
             seen = self._landmarks.find(phrases, observations, candidates[0].frame_id, stamp)
         return self._evaluator.evaluate(
             goal,
@@ -271,6 +271,16 @@ class Perception:
             stamp=stamp,
             judge=self._opinion(goal, candidates, grid, frames, stamp) if self._judge else None,
         )
+
+    def _looked_for(self, phrases: Sequence[str], frames: Sequence[Frame]) -> list[Observation]:
+        """What is found of phrases; frames that were looked at for them aren't looked at again."""
+        if not frames:
+            return []
+        encoded = self.encode(phrases)
+        key = (encoded.prompts.thresholds, *phrases, *((f.camera, f.stamp) for f in frames))
+        if self._looked_at is None or self._looked_at[0] != key:
+            self._looked_at = key, self.detect(frames, encoded)
+        return self._looked_at[1]
 
     def _opinion(
         self,

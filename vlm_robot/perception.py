@@ -273,10 +273,15 @@ class Perception:
         )
 
     def _looked_for(self, phrases: Sequence[str], frames: Sequence[Frame]) -> list[Observation]:
-        """What is found of phrases; frames that were looked at for them aren't looked at again."""
+        """What is found of phrases; frames that were looked at for them aren't looked at again.
+
+        Frames are told apart by their stamps: those that have none are always looked at.
+        """
         if not frames:
             return []
         encoded = self.encode(phrases)
+        if not all(frame.stamp for frame in frames):
+            return self.detect(frames, encoded)
         key = (encoded.prompts.thresholds, *phrases, *((f.camera, f.stamp) for f in frames))
         if self._looked_at is None or self._looked_at[0] != key:
             self._looked_at = key, self.detect(frames, encoded)

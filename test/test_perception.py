@@ -1,0 +1,40 @@
+"""Landmarks are looked for once in a frame, and again in the next."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from kitchen import FakeDetector, draw
+
+from vlm_robot.answering import AnswerOptions
+from vlm_robot.answering.evidence import EvidenceAnswerer
+from vlm_robot.models.sentence_encoder import SentenceEncoder
+from vlm_robot.perception import Perception, robot_limits
+from vlm_robot.planning.evaluator import PathEvaluator
+from vlm_robot.planning.goals.embedded import EmbeddedInterpreter
+from vlm_robot.settings import Settings
+from vlm_robot.types import OccupancyGrid, PathCandidate
+
+GRID = OccupancyGrid(0, "map", np.zeros((20, 20), np.int8), 0.1)
+PATHS = [PathCandidate("map", np.array([[0.5, y, 0.0], [1.5, y, 0.0]])) for y in (0.5, 1.5)]
+
+
+@pytest.mark.parametrize(
+    ("stamps", "looks"),
+    [
+        pytest.param((1_000, 1_000), 1, id="the same frame twice"),
+        pytest.param((1_000, 2_000), 2, id="another frame"),
+        pytest.param((0, 0), 2, id="frames that can't be told apart"),
+    ],
+)
+def test_a_frame_is_searched_once_for_the_same_landmarks(stamps, looks):
+    detector, settings = FakeDetector(), Settings()
+    answerer = EvidenceAnswerer(detector, options=AnswerOptions(), encoder=SentenceEncoder())
+    evaluator = PathEvaluator(limits=robot_limits(settings), interpreter=EmbeddedInterpreter())
+    perception = Perception(settings, detector=detector, answerer=answerer, evaluator=evaluator)
+    for stamp in stamps:
+        frame = replace(draw(), stamp=stamp)
+        perception.evaluate_paths(
+            "keep away from the chair", PATHS, grid=GRID, frames=lambda frame=frame: [frame]
+        )
+    assert len([phrases for phrases in detector.asked if "chair" in phrases]) == looks

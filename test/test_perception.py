@@ -1,4 +1,4 @@
-"""Landmarks are looked for once in a frame, and again in the next."""
+"""What the skills do once and keep: warming up, and looking for landmarks."""
 
 from dataclasses import replace
 
@@ -19,6 +19,31 @@ GRID = OccupancyGrid(0, "map", np.zeros((20, 20), np.int8), 0.1)
 PATHS = [PathCandidate("map", np.array([[0.5, y, 0.0], [1.5, y, 0.0]])) for y in (0.5, 1.5)]
 
 
+def perception(detector, **settings):
+    chosen = Settings(**settings)
+    answerer = EvidenceAnswerer(detector, options=AnswerOptions(), encoder=SentenceEncoder())
+    evaluator = PathEvaluator(limits=robot_limits(chosen), interpreter=EmbeddedInterpreter())
+    return Perception(chosen, detector=detector, answerer=answerer, evaluator=evaluator)
+
+
+class CountingDetector(FakeDetector):
+    """Remembers how many images came at once."""
+
+    def __init__(self):
+        super().__init__()
+        self.batches = []
+
+    def detect(self, images, prompts, options):
+        self.batches.append(len(images))
+        return super().detect(images, prompts, options)
+
+
+def test_batches_of_every_size_are_warmed_up():
+    detector = CountingDetector()
+    perception(detector, cameras=("front", "rear", "left")).warm_up()
+    assert detector.batches == [1, 2, 3]
+
+
 @pytest.mark.parametrize(
     ("stamps", "looks"),
     [
@@ -28,13 +53,11 @@ PATHS = [PathCandidate("map", np.array([[0.5, y, 0.0], [1.5, y, 0.0]])) for y in
     ],
 )
 def test_a_frame_is_searched_once_for_the_same_landmarks(stamps, looks):
-    detector, settings = FakeDetector(), Settings()
-    answerer = EvidenceAnswerer(detector, options=AnswerOptions(), encoder=SentenceEncoder())
-    evaluator = PathEvaluator(limits=robot_limits(settings), interpreter=EmbeddedInterpreter())
-    perception = Perception(settings, detector=detector, answerer=answerer, evaluator=evaluator)
+    detector = FakeDetector()
+    skills = perception(detector)
     for stamp in stamps:
         frame = replace(draw(), stamp=stamp)
-        perception.evaluate_paths(
+        skills.evaluate_paths(
             "keep away from the chair", PATHS, grid=GRID, frames=lambda frame=frame: [frame]
         )
     assert len([phrases for phrases in detector.asked if "chair" in phrases]) == looks

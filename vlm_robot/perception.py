@@ -126,9 +126,13 @@ class Perception:
         )
 
     def warm_up(self) -> float:
-        """Run the detector once on a picture of each camera; returns the seconds it took."""
+        """Run the detector on batches of every size that may come; returns the seconds it took.
+
+        A size that came later would take its memory, and its time, in the middle of a drive.
+        """
         start = perf_counter()
-        warm_up(self.detector, batch=len(self.settings.cameras))
+        for batch in range(1, len(self.settings.cameras) + 1):
+            warm_up(self.detector, batch=batch)
         return perf_counter() - start
 
     @property

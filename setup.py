@@ -93,6 +93,7 @@ setup(
     entry_points={
         "console_scripts": [
             "perception_node = vlm_robot.ros.main:main",
+            "doctor = vlm_robot.ros.doctor:main",
             "play_bag = vlm_robot.ros.play_bag:main",
             "replay = vlm_robot.cli:replay",
             "vlm-robot = vlm_robot.cli:main",

@@ -21,6 +21,9 @@ from vlm_robot.imaging.decode import (
 )
 from vlm_robot.types import Frame, Image, InputError, Intrinsics, OccupancyGrid, PathCandidate
 
+NODE_NAME = "vlm_robot"
+"""The node's default name: its topics and services are under it."""
+
 
 def nanoseconds(stamp: Any) -> int:
     """A builtin_interfaces/Time in nanoseconds."""

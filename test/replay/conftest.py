@@ -170,8 +170,11 @@ def write(path, content, *, storage="mcap", compression=None, store=None):
     return path
 
 
-def write_ros1(path, content):
-    with Writer1(path) as writer:
+def write_ros1(path, content, *, compression=None):
+    writer = Writer1(path)
+    if compression:
+        writer.set_compression(compression)
+    with writer:
         connections = {}
         for topic, log_time, message in content:
             name = message.__msgtype__

@@ -1,9 +1,13 @@
 """Every kind of bag is read, and a broken one as far as it goes."""
 
+import io
 import shutil
 import sqlite3
 
 import pytest
+from mcap.reader import make_reader
+from mcap.writer import CompressionType, Writer
+from rosbags.rosbag1 import Writer as Writer1
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from vlm_robot.replay.bag import Bag, BagError
@@ -43,6 +47,51 @@ def test_every_storage_is_read(tmp_path, bags, how):
         image = bag.decode(next(m for m in messages if m.topic == "/front/image_raw"))
         assert (image.width, image.encoding) == (64, "rgb8")
         assert bag.warnings == []
+
+
+def with_lz4(path):
+    """Write the bag's file again, its chunks packed by lz4 as `ros2 bag record` can do."""
+    file = next(path.glob("*.mcap"))
+    packed = io.BytesIO()
+    writer = Writer(packed, compression=CompressionType.LZ4, chunk_size=20_000)
+    writer.start(profile="ros2")
+    schemas, channels = {}, {}
+    with file.open("rb") as stream:
+        for schema, channel, message in make_reader(stream).iter_messages():
+            if channel.id not in channels:
+                schemas[schema.id] = writer.register_schema(
+                    schema.name, schema.encoding, schema.data
+                )
+                channels[channel.id] = writer.register_channel(
+                    channel.topic, channel.message_encoding, schemas[schema.id]
+                )
+            writer.add_message(
+                channels[channel.id], message.log_time, message.data, message.publish_time
+            )
+    writer.finish()
+    file.write_bytes(packed.getvalue())
+    return path
+
+
+def test_chunks_packed_by_lz4_are_read(tmp_path, bags):
+    path = with_lz4(bags.write(tmp_path / "bag", bags.entries()))
+    with Bag(path) as bag:
+        assert counts(bag) == TOPICS
+        assert {m.topic: bytes(m.data) for m in read(bag)} == last_messages(bags, tmp_path)
+
+
+def last_messages(bags, tmp_path):
+    with Bag(bags.write(tmp_path / "plain", bags.entries())) as bag:
+        return {m.topic: bytes(m.data) for m in read(bag)}
+
+
+@pytest.mark.parametrize("kind", ["LZ4", "BZ2"])
+def test_a_packed_ros1_bag_is_read(tmp_path, bags, kind):
+    path = bags.write_ros1(
+        tmp_path / "old.bag", bags.entries(ros1=True), compression=Writer1.CompressionFormat[kind]
+    )
+    with Bag(path) as bag:
+        assert len(read(bag)) == 51
 
 
 def test_the_file_alone_is_a_bag_too(whole_bag):
@@ -129,9 +178,12 @@ def cut(path, keep):
     return file
 
 
-@pytest.mark.parametrize("compression", [None, "storage"])
+@pytest.mark.parametrize("compression", [None, "storage", "lz4"])
 def test_a_cut_mcap_is_read_up_to_the_cut_and_says_so(tmp_path, bags, compression):
-    path = bags.write(tmp_path / "bag", bags.entries(frames=300), compression=compression)
+    zstd = None if compression == "lz4" else compression
+    path = bags.write(tmp_path / "bag", bags.entries(frames=300), compression=zstd)
+    if compression == "lz4":
+        with_lz4(path)
     cut(path, 0.6)
     with Bag(path) as bag:
         assert "stopped hard" in bag.warnings[-1]

@@ -1,15 +1,18 @@
 """`vlm-robot doctor` finds what is missing in a bag, and says the mend."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
 from vlm_robot.cli import main
 from vlm_robot.replay.bag import Bag
 from vlm_robot.replay.doctor import bag_findings, machine_findings
+from vlm_robot.replay.topic_table import topic_rows
 from vlm_robot.replay.topics import find_topics
 from vlm_robot.settings import Settings
 
+SAMPLE = Path(__file__).parents[2] / "sample" / "home_drive"
 TO_ODOM = Settings(target_frame="odom")
 
 
@@ -107,11 +110,31 @@ def test_a_gpu_that_is_asked_for_and_not_there_is_told(monkeypatch):
     assert "auto" in found["GPU"].mend
 
 
-def test_the_command_lists_the_topics_and_tells_by_its_exit_code(whole_bag, capsys):
+def test_the_command_lists_the_topics_and_tells_by_its_exit_code(whole_bag, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
     assert main(["doctor", str(whole_bag)]) == 1
     out = capsys.readouterr().out
     assert "/front/image_raw" in out
     assert "sensor_msgs/msg/Image" in out
+
+
+def test_topics_are_listed_with_their_rates_and_encodings(whole_bag):
+    with Bag(whole_bag) as bag:
+        rows = {row.name: row for row in topic_rows(bag)}
+    assert rows["/front/image_raw"].rate == pytest.approx(10, rel=0.2)
+    assert rows["/map"].rate is None
+    assert {name: row.encoding for name, row in rows.items() if row.encoding} == {
+        "/front/image_raw": "rgb8",
+        "/front/depth/image_raw": "16UC1",
+        "/left/image_raw/compressed": "rgb8; jpeg compressed bgr8",
+    }
+
+
+def test_topics_are_listed_with_the_qos_they_were_recorded_with():
+    with Bag(SAMPLE) as bag:
+        qos = {row.name: row.qos for row in topic_rows(bag)}
+    assert qos["/tf_static"] == "reliable, transient local"
+    assert qos["/front/image_raw/compressed"] == "reliable, volatile"
 
 
 def test_a_bag_that_is_not_there_is_told(tmp_path, capsys):

@@ -107,7 +107,7 @@ def test_the_settings_name_the_cameras_that_they_have(whole_bag):
         pytest.param(
             "/other/depth",
             "",
-            ["camera 'eye': its depth topic /cam/depth isn't in the bag"],
+            ["camera 'eye': its depth topic /cam/depth isn't in {bag}"],
             id="none",
         ),
     ],
@@ -121,7 +121,7 @@ def test_the_settings_depth_is_found_raw_and_compressed_as_the_node_does(
     with Bag(bag_of(bags, tmp_path / "bag", "/cam/image_raw", recorded)) as bag:
         cameras = dict(find_topics(bag, settings=settings).cameras)
         assert cameras["eye"].depth == found
-        assert bag.warnings == told
+        assert bag.warnings == [text.format(bag=bag.path) for text in told]
 
 
 @pytest.mark.parametrize(

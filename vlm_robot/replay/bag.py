@@ -121,13 +121,17 @@ class Reader(Protocol):
 class Bag:
     """A recording, open for reading; a context manager.
 
+    Args:
+        name: what to call it in messages; None for its path.
+
     Attributes:
         path: the file or folder.
         warnings: what couldn't be read, and what was done about it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, name: str | None = None) -> None:
         self.path = path
+        self.name = name or str(path)
         self.warnings: list[str] = []
         self._stack = ExitStack()
         self._is_ros1 = path.suffix == ".bag"

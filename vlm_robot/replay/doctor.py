@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +29,7 @@ from vlm_robot.replay.events import (
     TransformsRead,
     decoded,
 )
+from vlm_robot.replay.topic_table import topic_rows, topic_table
 from vlm_robot.replay.topics import BagTopics, find_topics
 from vlm_robot.settings import Settings
 from vlm_robot.types import Frame, InputError
@@ -69,13 +70,17 @@ def run(arguments: argparse.Namespace) -> int:
         findings = list(machine_findings(settings))
         if arguments.bag:
             with Bag(arguments.bag) as bag:
-                _print_topics(bag)
+                Console().print(topic_table(bag.name, topic_rows(bag)))
                 chosen = settings if arguments.config else None
-                topics = find_topics(bag, settings=chosen)
-                findings += bag_findings(bag, topics, settings)
+                findings += bag_findings(bag, find_topics(bag, settings=chosen), settings)
     except (BagError, InputError) as error:
         print(f"vlm-robot doctor: {error}", file=sys.stderr)
         return 2
+    return tell(findings)
+
+
+def tell(findings: Sequence[Finding]) -> int:
+    """Print findings; returns 1 if something is wrong, else 0."""
     table = Table()
     for name in ("what", "found", "mend"):
         table.add_column(name, overflow="fold")
@@ -83,17 +88,6 @@ def run(arguments: argparse.Namespace) -> int:
         table.add_row(finding.subject, finding.text, finding.mend or "fine")
     Console().print(table)
     return 1 if any(finding.mend for finding in findings) else 0
-
-
-def _print_topics(bag: Bag) -> None:
-    table = Table(title=str(bag.path))
-    for name in ("topic", "type", "messages", "Hz"):
-        table.add_column(name, overflow="fold")
-    seconds = max((bag.end - bag.start) / 1e9, 1e-9)
-    for topic in bag.topics.values():
-        rate = f"{topic.messages / seconds:.1f}" if topic.messages > 1 else "–"
-        table.add_row(topic.name, topic.msgtype, str(topic.messages), rate)
-    Console().print(table)
 
 
 def machine_findings(settings: Settings) -> Iterator[Finding]:

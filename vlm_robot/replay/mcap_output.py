@@ -11,12 +11,10 @@ import numpy as np
 from mcap.writer import Writer
 from rosbags.typesys.store import Typestore
 
+from vlm_robot.messages import NODE_NAME
 from vlm_robot.replay.interfaces import typestore
 from vlm_robot.replay.records import Record
 from vlm_robot.types import Verdict
-
-NODE = "/vlm_robot"
-"""Topics are as the node publishes them under its default name."""
 
 
 def write_mcap(records: Iterable[Record], path: Path) -> None:
@@ -47,7 +45,7 @@ class _Output:
         msgtype = message.__msgtype__
         if topic not in self._channels:
             self._channels[topic] = self._writer.register_channel(
-                f"{NODE}/{topic}", "cdr", self._schema(msgtype)
+                f"/{NODE_NAME}/{topic}", "cdr", self._schema(msgtype)
             )
         data = self._store.serialize_cdr(message, msgtype)
         self._writer.add_message(self._channels[topic], log_time, bytes(data), log_time)

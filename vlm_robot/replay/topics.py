@@ -64,7 +64,7 @@ def find_topics(
         }
     if not cameras:
         asked = f" of {', '.join(only)}" if only else ""
-        raise BagError(f"{bag.path} has no images{asked} that can be read; it has {_list(bag)}")
+        raise BagError(f"{bag.name} has no images{asked} that can be read; it has {_list(bag)}")
     return BagTopics(
         cameras=tuple(cameras.items()),
         transforms=tuple(t for kind in TRANSFORMS for t in _of_type(bag, kind)),
@@ -83,7 +83,7 @@ def _check_asked(bag: Bag, name: str, types: Sequence[str]) -> None:
     if not name:
         return
     if name not in bag.topics:
-        raise BagError(f"{bag.path} has no topic {name}; it has {_list(bag)}")
+        raise BagError(f"{bag.name} has no topic {name}; it has {_list(bag)}")
     if bag.topics[name].msgtype not in types:
         raise BagError(f"{name} is of type {bag.topics[name].msgtype}, not {' or '.join(types)}")
 
@@ -116,7 +116,7 @@ def _set_cameras(bag: Bag, settings: Settings) -> dict[str, CameraSettings]:
                 cameras[name] = CameraSettings(image, topics.camera_info, depth)
                 break
         else:
-            bag.warnings.append(f"camera '{name}': its topic {topics.image} isn't in the bag")
+            bag.warnings.append(f"camera '{name}': its topic {topics.image} isn't in {bag.name}")
     return cameras
 
 
@@ -126,7 +126,7 @@ def _set_depth(bag: Bag, camera: str, topic: str) -> str:
         if topic and name in bag.topics:
             return name
     if topic:
-        bag.warnings.append(f"camera '{camera}': its depth topic {topic} isn't in the bag")
+        bag.warnings.append(f"camera '{camera}': its depth topic {topic} isn't in {bag.name}")
     return ""
 
 

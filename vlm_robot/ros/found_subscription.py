@@ -40,8 +40,7 @@ class Choice(NamedTuple):
 
 class _Match(NamedTuple):
     choice: Choice
-    reliability: ReliabilityPolicy
-    durability: DurabilityPolicy
+    qos: QoSProfile
 
 
 class FoundSubscription:
@@ -116,14 +115,11 @@ class FoundSubscription:
         self._sequence = 0
 
     def _subscribe(self, match: _Match) -> Subscription:
-        profile = QoSProfile(
-            depth=HISTORY, reliability=match.reliability, durability=match.durability
-        )
         return self._node.create_subscription(
             match.choice.message_type,
             match.choice.topic,
             self._on_message,
-            profile,
+            match.qos,
             callback_group=self._group,
         )
 
@@ -150,7 +146,7 @@ class FoundSubscription:
             ]
             if offered:
                 self._publishers = len(offered)
-                return _fitting(choice, offered)
+                return _Match(choice, fitting(offered))
         return None
 
     def _complaint(self) -> str:
@@ -162,12 +158,12 @@ class FoundSubscription:
         return f"topic {topics} has no publisher: check its name by `ros2 topic list`"
 
 
-def _fitting(choice: Choice, offered: list[QoSProfile]) -> _Match:
-    """A subscriber may ask for no more than the weakest publisher offers."""
+def fitting(offered: Sequence[QoSProfile]) -> QoSProfile:
+    """QoS that hears all publishers: a subscriber may ask for no more than the weakest offers."""
     reliable = all(p.reliability == ReliabilityPolicy.RELIABLE for p in offered)
     latched = all(p.durability == DurabilityPolicy.TRANSIENT_LOCAL for p in offered)
-    return _Match(
-        choice,
-        ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
-        DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
+    return QoSProfile(
+        depth=HISTORY,
+        reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
     )

@@ -14,6 +14,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 
 from vlm_robot.detection.prompts import prompt_set
+from vlm_robot.messages import NODE_NAME
 from vlm_robot.models.checkpoint import ModelError
 from vlm_robot.perception import Perception
 from vlm_robot.ros.diagnostics import camera_report, diagnostics_msg, model_report
@@ -42,7 +43,7 @@ class PerceptionNode(LifecycleNode):
     """
 
     def __init__(self, *, load: Any = Perception.load, **arguments: Any) -> None:
-        super().__init__("vlm_robot", **arguments)
+        super().__init__(NODE_NAME, **arguments)
         self._load = load
         self._pipeline: Pipeline | None = None
         self._lifecycle_state = "unconfigured"

@@ -19,6 +19,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "node": (),
     "startup": (),
     "detection_backends": (),
+    "roofs": (),
     "replay": ("sample/home_drive", "--part", "4"),
 }
 
@@ -38,7 +39,7 @@ def measure(name: str, arguments: tuple[str, ...]) -> dict[str, Any]:
 
 def page(figures: dict[str, dict[str, Any]], load: float) -> str:
     """The page in Markdown; `load` is the machine's load average of the minute before."""
-    node, startup, backends, replay = (figures[name] for name in SCRIPTS)
+    node, startup, backends, roofs, replay = (figures[name] for name in SCRIPTS)
     ratios = backends["ratios"]
     rows = (
         ("the node's own work for a VGA frame, ms of one core", "5 or less", node,
@@ -56,6 +57,8 @@ def page(figures: dict[str, dict[str, Any]], load: float) -> str:
         ("OWL-ViT base, detect / bare model", "1.15 or less", ratios, "detect / bare model"),
         ("transformers' own pipeline, 20 prompts / detect", "10 or more", ratios,
          "pipeline, 20 prompts / detect"),
+        ("a plain loop of processor and model, 20 prompts / detect", "–", ratios,
+         "plain loop, 20 prompts / detect"),
         ("replay, frames/s / bare compact model over decoded frames", "0.90 or more", replay,
          "replay / bare model"),
     )  # fmt: skip
@@ -85,8 +88,27 @@ def page(figures: dict[str, dict[str, Any]], load: float) -> str:
             f" {node['age p95, ms']} ms (p95). The node takes {node['node, cores']} cores and"
             f" {node['memory, MB']} MB, the cameras' process {node['publisher, cores']} cores.",
             "",
+            *_roof_lines(roofs),
         ]
     )
+
+
+def _roof_lines(roofs: dict[str, Any]) -> list[str]:
+    """What this machine could do at most, and how near the models come."""
+    models = ("compact", "OWL-ViT base")
+    columns = [*roofs[models[0]]]
+    return [
+        "## Roofs",
+        "",
+        "A VGA frame through `detect` on one thread. The roof is the longer of the model's"
+        " arithmetic at the speed of a large matrix product and its weights and activations at the"
+        f" speed of a large copy ({roofs['copy, GB a second']} GB a second).",
+        "",
+        f"| model | {' | '.join(columns)} |",
+        "| --- " * (len(columns) + 1) + "|",
+        *(f"| {m} | {' | '.join(str(v) for v in roofs[m].values())} |" for m in models),
+        "",
+    ]
 
 
 def main() -> int:

@@ -38,13 +38,14 @@ from vlm_robot.types import Verdict
 
 ROOT = Path(__file__).parents[2]
 CAMERAS = ("front", "rear")
-QUESTIONS = (
-    "Is there a person?",
-    "What colour is the couch?",
-    "How far is the nearest chair?",
-    "Is there an elephant?",
-    "What is the meaning of life?",
-)
+QUESTIONS = {
+    "Is there a person?": "person",
+    "What colour is the couch?": "couch",
+    "How far is the nearest table?": "table",
+    "Is there an elephant?": "",
+    "What is the meaning of life?": "",
+}
+"""With what must be in view when they are asked, if it ever is."""
 START_TIMEOUT = 120.0
 """Seconds. The first start of a machine reads torch from a cold disk."""
 
@@ -59,6 +60,7 @@ class Listener(Node):
         self.placed: Counter[str] = Counter()
         self.pictures: dict[str, list[CompressedImage]] = defaultdict(list)
         self.plans: list[PlanEvaluationMsg] = []
+        self.in_view: set[str] = set()
         for camera in CAMERAS:
             self._listen(Detection2DArray, f"{camera}/detections", self._on_detections, camera)
             self._listen(Detection3DArray, f"{camera}/detections_3d", self._on_placed, camera)
@@ -74,9 +76,11 @@ class Listener(Node):
 
     def _on_detections(self, camera: str, message: Detection2DArray) -> None:
         self.frames[camera] += 1
-        for detection in message.detections:
-            hypothesis = detection.results[0].hypothesis
+        hypotheses = [detection.results[0].hypothesis for detection in message.detections]
+        for hypothesis in hypotheses:
             self.scores[hypothesis.class_id].append(hypothesis.score)
+        if camera == CAMERAS[0]:
+            self.in_view = {h.class_id for h in hypotheses if h.score > 0.5}
 
     def _on_placed(self, camera: str, message: Detection3DArray) -> None:
         self.placed.update(d.results[0].hypothesis.class_id for d in message.detections)
@@ -148,7 +152,7 @@ def run(bag_path: Path, config: Path, out: Path, console: Console) -> bool:
         stop = threading.Event()
         playing = threading.Thread(target=player.play, args=(stop,), daemon=True)
         playing.start()
-        answers = _ask_while(playing, listener, (bag.end - bag.start) / 1e9)
+        answers = _ask_while(playing, listener)
         playing.join()
         _settle(listener)
         player.close()
@@ -171,15 +175,16 @@ def _ended(process: subprocess.Popen[bytes]) -> threading.Event:
     return ended
 
 
-def _ask_while(
-    playing: threading.Thread, listener: Listener, seconds: float
-) -> dict[str, GroundedAnswer | str]:
-    """Ask the questions spread over the drive."""
+def _ask_while(playing: threading.Thread, listener: Listener) -> dict[str, GroundedAnswer | str]:
+    """Ask each question once what it is about is in view; the rest when the drive is over."""
     answers: dict[str, GroundedAnswer | str] = {}
-    for question in QUESTIONS:
-        playing.join(seconds / (len(QUESTIONS) + 1))
-        answers[question] = listener.answer(question)
-    return answers
+    while len(answers) < len(QUESTIONS):
+        playing.join(0.05)
+        for question, thing in QUESTIONS.items():
+            asked_now = thing in listener.in_view or not playing.is_alive()
+            if question not in answers and asked_now:
+                answers[question] = listener.answer(question)
+    return {question: answers[question] for question in QUESTIONS}
 
 
 def _settle(listener: Listener) -> None:

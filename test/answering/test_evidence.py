@@ -24,6 +24,11 @@ def without(*labels):
     return tuple(thing for thing in KITCHEN if thing[0] not in labels)
 
 
+def scored(label, score):
+    """The kitchen with another score for `label`."""
+    return tuple((*thing[:4], score) if thing[0] == label else thing for thing in KITCHEN)
+
+
 def phrases(answer):
     return [answer.evidence.phrase(i) for i in range(len(answer.evidence))]
 
@@ -156,6 +161,35 @@ def test_confidence_rises_with_the_detectors_score(ask):
     assert confidences == sorted(confidences)
     assert by_score[0].verdict is Verdict.UNVERIFIED
     assert by_score[2].verdict is Verdict.SUPPORTED
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("is the mug left or right of the bowl", "The mug is left of the bowl."),
+        ("is the bowl right of the mug", "Yes: the bowl is right of the mug."),
+        ("what colour is the mug", "The mug is red."),
+    ],
+)
+def test_what_a_question_takes_for_granted_needs_less_evidence(ask, question, text):
+    faint = scored("mug", 0.2)
+
+    assert ask(question, faint).text == text
+    assert ask("is there a mug", faint).text == "No: I see no mug."
+
+
+def test_what_is_hardly_seen_is_not_taken_for_granted(ask):
+    faint = scored("mug", 0.05)
+
+    assert ask("what colour is the mug", faint).verdict is Verdict.ABSTAINED
+
+
+def test_a_relation_is_less_sure_where_the_other_thing_is_faint(ask):
+    faint = scored("bowl", 0.2)
+
+    question = "is the mug left of the bowl"
+
+    assert ask(question, faint).confidence < ask(question).confidence
 
 
 def test_a_score_at_the_even_point_is_undecided(ask):

@@ -107,6 +107,9 @@ class AnswerOptions:
         floor_score: weaker boxes aren't looked at.
         recall: the share of visible things that the detector finds in a good image.
         prior: how likely a thing that is asked about is there, before looking.
+        presumed_prior: the same of a thing that a question takes for granted ('the chair').
+        min_presumed: a thing taken for granted that is less likely there, before that prior, is
+            not seen.
         min_confidence: below it a yes or no, or a choice, becomes 'can't tell'.
         min_open_confidence: the same for counts, colours and places, where chance is lower.
         supported_confidence: from it on an answer counts as SUPPORTED.
@@ -117,9 +120,11 @@ class AnswerOptions:
     vocabulary: tuple[str, ...] = VOCABULARY
     presence_score: float | None = None
     presence_slope: float = 1.0
-    floor_score: float = 0.05
+    floor_score: float = 0.01
     recall: float = 0.85
     prior: float = 0.5
+    presumed_prior: float = 0.8
+    min_presumed: float = 0.2
     min_confidence: float = 0.55
     min_open_confidence: float = 0.3
     supported_confidence: float = 0.7
@@ -129,7 +134,7 @@ class AnswerOptions:
     )
 
     def __post_init__(self) -> None:
-        for name in ("presence_score", "floor_score", "recall", "prior"):
+        for name in ("presence_score", "floor_score", "recall", "prior", "presumed_prior"):
             if not 0.0 < (0.5 if getattr(self, name) is None else getattr(self, name)) < 1.0:
                 raise InputError(f"{name} is {getattr(self, name)}: it must be between 0 and 1")
         if not 0.0 <= self.min_open_confidence <= 1.0:

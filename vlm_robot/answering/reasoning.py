@@ -40,6 +40,7 @@ class Finding:
         yes: the answer to a yes-or-no question; None for others.
         closed: the question names the possible answers.
         rule: a rule that decides the verdict whatever the confidence is.
+        chance: probability of being right if the boxes are on other things than those spoken of.
     """
 
     text: str
@@ -49,11 +50,13 @@ class Finding:
     yes: bool | None = None
     closed: bool = False
     rule: Rule | None = None
+    chance: float = 0.0
 
     @property
     def confidence(self) -> float:
-        """Probability that the finding is right: presence times truth."""
-        return float(np.clip(self.presence * self.truth, 0.0, 1.0))
+        """Probability that the finding is right: as `truth` says, or else by chance."""
+        right = self.presence * self.truth + (1 - self.presence) * self.chance
+        return float(np.clip(right, 0.0, 1.0))
 
 
 class Reasoner:
@@ -130,7 +133,11 @@ class Reasoner:
             colour = self._colour_word(found)
             plain = len(found.seen()) == 1 and colour != query.predicates[0].colour
             text += f" but {colour}" if plain else ""
-        return Finding(text, found.best, max(likely, 1 - likely), _once(evidence), yes=yes)
+        presence = self._scene.presumed(found.best)
+        for predicate in query.predicates:
+            presence *= self._scene.others_presumed(predicate)
+        truth = max(likely, 1 - likely)
+        return Finding(text, presence, truth, _once(evidence), yes=yes, chance=0.5)
 
     @_find.register
     def _order(self, query: q.Order) -> Finding:
@@ -139,8 +146,9 @@ class Reasoner:
         ahead, behind = (query.first, query.second) if yes else (query.second, query.first)
         text = f"the {w.named(ahead)} is {_comparative(query.quality)} than the {w.named(behind)}"
         evidence = _once(first.evidence(first.seen()[:1]) + second.evidence(second.seen()[:1]))
-        presence = min(first.best, second.best)
-        return Finding(text, presence, max(likely, 1 - likely), evidence, yes=yes)
+        presence = self._scene.presumed(first.best) * self._scene.presumed(second.best)
+        truth = max(likely, 1 - likely)
+        return Finding(text, presence, truth, evidence, yes=yes, chance=0.5)
 
     @_find.register
     def _both(self, query: q.Both) -> Finding:
@@ -174,7 +182,7 @@ class Reasoner:
         self._refuse_mixed(query.noun, found)
         text = f"the {w.named(query.noun)} is {COLOURS[first]}"
         evidence = found.evidence(found.seen())
-        return Finding(text, found.best, float(shares[first]), evidence)
+        return Finding(text, self._scene.presumed(found.best), float(shares[first]), evidence)
 
     @_find.register
     def _where(self, query: q.Where) -> Finding:
@@ -203,7 +211,7 @@ class Reasoner:
             raise CannotTellError(Rule.NO_DEPTH, self._scene.why_no_depth(index), (index,))
         text = f"the {w.named(nearest)} is {w.metres(distance)} away"
         best = np.array([found.likely.argmax()])
-        return Finding(text, found.best, 1.0, found.evidence(best))
+        return Finding(text, self._scene.presumed(found.best), 1.0, found.evidence(best))
 
     @_find.register
     def _choice(self, query: q.Choice) -> Finding:
@@ -212,16 +220,18 @@ class Reasoner:
         chosen = query.options[int(truths.argmax())]
         evidence = _once(found.evidence(found.seen()) + self._rests_on(found, chosen))
         name = f"the {w.named(query.noun)} is"
+        presence = self._scene.presumed(found.best) * self._scene.others_presumed(chosen)
         if truths.max() < _FALSE_PREMISE:
             instead = "neither"
             if isinstance(chosen, q.IsColour):
                 instead += f" but {self._colour_word(found)}"
             premise = Rule.PREMISE_CONTRADICTED
             return Finding(
-                f"{name} {instead}", found.best, 1 - float(truths.max()), evidence, rule=premise
+                f"{name} {instead}", presence, 1 - float(truths.max()), evidence, rule=premise
             )
         truth = float(truths.max() / truths.sum())
-        return Finding(f"{name} {w.said(chosen)}", found.best, truth, evidence, closed=True)
+        text, chance = f"{name} {w.said(chosen)}", 1 / len(truths)
+        return Finding(text, presence, truth, evidence, closed=True, chance=chance)
 
     @_find.register
     def _kind(self, query: q.Kind) -> Finding:
@@ -258,8 +268,9 @@ class Reasoner:
         ahead = query.first if likely >= PRESENT else query.second
         text = f"the {w.named(ahead)} is {_comparative(query.quality)}"
         evidence = _once(first.evidence(first.seen()[:1]) + second.evidence(second.seen()[:1]))
-        presence = min(first.best, second.best)
-        return Finding(text, presence, max(likely, 1 - likely), evidence, closed=True)
+        presence = self._scene.presumed(first.best) * self._scene.presumed(second.best)
+        truth = max(likely, 1 - likely)
+        return Finding(text, presence, truth, evidence, closed=True, chance=0.5)
 
     @_find.register
     def _which(self, query: q.Which) -> Finding:
@@ -307,6 +318,9 @@ class Reasoner:
         if found.best >= PRESENT:
             meant = found.meant()
             return found.take(np.flatnonzero(meant >= _CONSIDERED * meant.max()))
+        if found.best >= self._options.min_presumed and not noun.conditions:
+            best = np.array([found.likely.argmax()])
+            return replace(found.take(best), least=self._options.min_presumed)
         text = self._not_seen(noun, found) + "."
         strong = found.present >= PRESENT
         contradicted = strong.any() and found.best < _FALSE_PREMISE and not found.unseen
@@ -432,7 +446,8 @@ class Reasoner:
                 raise CannotTellError(Rule.NO_DEPTH, self._scene.why_no_depth(index), (index,))
         distance = float(np.linalg.norm(centers[0] - centers[1]))
         text = f"the {w.named(noun)} is {w.metres(distance)} from the {w.named(other)}"
-        return Finding(text, found[0].best * found[1].best, 1.0, tuple(best))
+        presence = self._scene.presumed(found[0].best) * self._scene.presumed(found[1].best)
+        return Finding(text, presence, 1.0, tuple(best))
 
     def _place(self, index: int) -> str:
         """Where a detection is: in the image, in which direction, how far."""

@@ -82,6 +82,7 @@ class Candidates:
         present: (K,) probability that it is there, whatever else the noun says of it.
         supports: the detections that each one's relations rest on.
         unseen: related things that aren't seen.
+        least: probability from which one counts as seen.
     """
 
     indices: NDArray[np.int64]
@@ -89,6 +90,7 @@ class Candidates:
     present: Floats
     supports: tuple[tuple[int, ...], ...]
     unseen: tuple[str, ...] = ()
+    least: float = PRESENT
 
     @property
     def best(self) -> float:
@@ -99,7 +101,7 @@ class Candidates:
         """Those at positions `which`."""
         supports = tuple(self.supports[k] for k in which)
         rows = (self.indices[which], self.likely[which], self.present[which])
-        return Candidates(*rows, supports, self.unseen)
+        return Candidates(*rows, supports, self.unseen, self.least)
 
     def meant(self) -> Floats:
         """(K,) probability that each is the one meant, if one is: the odds that it is there.
@@ -112,9 +114,9 @@ class Candidates:
         return np.asarray(odds / max(odds.sum(), 1e-12), np.float64)
 
     def seen(self) -> NDArray[np.int64]:
-        """Positions of those that are more likely so than not, best first."""
+        """Positions of those that are likely enough, best first."""
         order = np.argsort(-self.likely, kind="stable")
-        return np.asarray(order[self.likely[order] >= PRESENT], np.int64)
+        return np.asarray(order[self.likely[order] >= self.least], np.int64)
 
     def evidence(self, positions: NDArray[np.int64]) -> tuple[int, ...]:
         """Detections at `positions`, then those that their relations rest on."""
@@ -174,7 +176,7 @@ class Scene:
         unseen: list[str] = []
         for condition in noun.conditions:
             holds, rests_on, missing = self.holds(condition, indices)
-            likely *= holds
+            likely *= holds * self.others_presumed(condition)
             unseen += missing
             supports = [(*a, *b) for a, b in zip(supports, rests_on, strict=True)]
         if noun.quality is not None and len(indices):
@@ -184,7 +186,7 @@ class Scene:
     def holds(
         self, predicate: Predicate, indices: NDArray[np.int64]
     ) -> tuple[Floats, list[tuple[int, ...]], list[str]]:
-        """How likely `predicate` holds of each detection at `indices`.
+        """How likely `predicate` holds of each detection at `indices`, if what it names is there.
 
         Returns:
             (K,) probabilities; the other detections that each rests on; related things not seen.
@@ -202,6 +204,23 @@ class Scene:
             return (1 - likely if predicate.negated else likely), nothing, []
         likely, supports, unseen = self._related(predicate, indices)
         return (1 - likely if predicate.negated else likely), supports, unseen
+
+    def presumed(self, likely: float) -> float:
+        """Probability that a thing is there once a question takes it for granted.
+
+        Bayes with the odds that a definite noun has, in place of the even ones of `present`.
+        """
+        odds = self.options.presumed_prior / (1 - self.options.presumed_prior)
+        return likely * odds / (likely * odds + 1 - likely)
+
+    def others_presumed(self, predicate: Predicate) -> float:
+        """Probability that all things that `predicate` names are there: it takes them for granted.
+
+        Raises:
+            CannotTellError: as `candidates`.
+        """
+        others = predicate.others if isinstance(predicate, Related) else ()
+        return float(np.prod([self.presumed(self.candidates(noun).best) for noun in others]))
 
     def _named(self, noun: Noun) -> NDArray[np.int64]:
         """Detections of the noun's name, or of any label where it names none."""
@@ -244,18 +263,20 @@ class Scene:
     ) -> tuple[Floats, list[tuple[int, ...]], list[str]]:
         groups = [self.candidates(noun) for noun in predicate.others]
         names = [str(noun) for noun in predicate.others]
-        unseen = [n for n, g in zip(names, groups, strict=True) if g.best < PRESENT]
+        least = self.options.min_presumed
+        unseen = [n for n, g in zip(names, groups, strict=True) if g.best < least]
         none: list[tuple[int, ...]] = [()] * len(indices)
         if not len(indices) or any(not len(g.indices) for g in groups):
             return np.zeros(len(indices)), none, unseen
         things = self.places.take(indices)
         others = [self.places.take(g.indices) for g in groups]
+        weights = [g.likely / max(g.best, 1e-9) for g in groups]
         if predicate.kind is RelationKind.BETWEEN:
             likely = between(things, others[0], others[-1])
-            likely = likely * np.minimum.outer(groups[0].likely, groups[-1].likely)
+            likely = likely * np.minimum.outer(weights[0], weights[-1])
             flat = likely.reshape(len(indices), -1)
         else:
-            flat = related(predicate.kind, things, others[0]) * groups[0].likely
+            flat = related(predicate.kind, things, others[0]) * weights[0]
             self._need_depth(flat, indices)
             likely = flat
         best = np.nanargmax(np.nan_to_num(flat), axis=1)

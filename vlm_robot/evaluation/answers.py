@@ -259,6 +259,23 @@ def report(records: Sequence[Record]) -> str:
     return "\n".join(lines)
 
 
+def plot_risk(given: Sequence[Record], path: Path) -> None:
+    """Write a PNG: share of wrong answers by the share of the surest kept, for each signal."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axis = figure.subplots()
+    for signal in SIGNALS:
+        values = np.array([getattr(r, signal.replace(" ", "_")) for r in given])
+        wrong = np.array([not r.right for r in given], float)[np.argsort(-values, kind="stable")]
+        kept = np.arange(1, len(given) + 1)
+        axis.plot(kept / len(given), np.cumsum(wrong) / kept, label=signal)
+    axis.set(xlabel="coverage: share of answers kept, surest first", ylabel="risk: share wrong")
+    axis.set(xlim=(0, 1), ylim=(0, None))
+    axis.legend()
+    figure.savefig(path, dpi=90)
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -270,6 +287,7 @@ def main() -> None:
     parser.add_argument("--presence-slope", type=float, default=1.0)
     parser.add_argument("--true-boxes", action="store_true")
     parser.add_argument("--out", type=Path, help="write every question and answer there, as JSON")
+    parser.add_argument("--picture", type=Path, help="draw risk by coverage there, as PNG")
     options = parser.parse_args()
     shots = load_shots(options.scenes)
     questions = make_questions(shots, seed=options.seed, at_most=options.questions)
@@ -282,6 +300,8 @@ def main() -> None:
     answerer.warm_up()
     records = ask_all(answerer, shots, questions, before=lambda shot: setattr(truth, "shot", shot))
     print(report(records))
+    if options.picture:
+        plot_risk([r for r in records if r.answerable and r.answered], options.picture)
     if options.out:
         options.out.write_text(json.dumps([asdict(r) for r in records], indent=1))
 

@@ -179,7 +179,7 @@ def test_what_a_question_takes_for_granted_needs_less_evidence(ask, question, te
 
 
 def test_what_is_hardly_seen_is_not_taken_for_granted(ask):
-    faint = scored("mug", 0.05)
+    faint = scored("mug", 0.01)
 
     assert ask("what colour is the mug", faint).verdict is Verdict.ABSTAINED
 

@@ -121,10 +121,10 @@ class AnswerOptions:
     presence_score: float | None = None
     presence_slope: float = 1.0
     floor_score: float = 0.01
-    recall: float = 0.85
+    recall: float = 0.97
     prior: float = 0.5
-    presumed_prior: float = 0.8
-    min_presumed: float = 0.2
+    presumed_prior: float = 0.9
+    min_presumed: float = 0.05
     min_confidence: float = 0.55
     min_open_confidence: float = 0.3
     supported_confidence: float = 0.7

@@ -1,7 +1,9 @@
 """Answers reasoned from a detector's boxes, pixels and depth: the embedded default.
 
-The confidence of an answer is presence x truth. Presence is the probability that the things spoken
-of are there: for a box, logistic(slope · (logit(score) - logit(presence_score))); for absence,
+The confidence of an answer is presence x truth, and chance where the boxes are on other things.
+Presence is the probability that the things spoken of are there: for a box,
+logistic(slope · (logit(score) - logit(presence_score))), its odds raised by `presumed_prior` where
+the question takes the thing for granted; for absence, 1 - that of the best box, or
 1 - P(there, yet not seen) by Bayes from the prior and the detector's recall. Truth is that of what
 is said of them: the share of a colour among the object's pixels, the logistic of a relation's
 margin, the Poisson binomial of a count.

@@ -31,7 +31,7 @@ from vlm_robot.types import Detections, Frame
 PRESENT = 0.5
 _SURE = 0.9
 """From this probability on a thing is spoken of as seen."""
-_WEAKEST = 0.1
+_WEAKEST = 0.03
 """Boxes less likely than this aren't weighed at all."""
 _SAME_BOX = 0.6
 """IoU from which two labels are taken for names of one thing."""

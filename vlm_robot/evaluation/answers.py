@@ -31,7 +31,7 @@ from vlm_robot.types import Detections, Image, Verdict
 HIT_IOU = 0.5
 POPE = ("random", "popular", "adversarial")
 SIGNALS = ("confidence", "presence", "truth", "best score")
-_COVERAGES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+COVERAGES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
 @dataclass(frozen=True)
@@ -230,9 +230,14 @@ def calibration_error(given: Sequence[Record], bins: int = 10) -> float:
 def risk_coverage(given: Sequence[Record], signal: str) -> list[tuple[float, float]]:
     """Share of wrong answers among the surest part of those given, by that part's share."""
     values = np.array([getattr(r, signal.replace(" ", "_")) for r in given])
-    wrong = np.array([not r.right for r in given], float)[np.argsort(-values, kind="stable")]
-    sizes = [max(1, round(c * len(given))) for c in _COVERAGES]
-    return [(c, float(wrong[:n].mean())) for c, n in zip(_COVERAGES, sizes, strict=True)]
+    return risks(values, np.array([r.right for r in given]))
+
+
+def risks(values: NDArray[np.float64], right: NDArray[np.bool_]) -> list[tuple[float, float]]:
+    """(coverage, share wrong) of the answers with the highest values, for a few coverages."""
+    wrong = (~right[np.argsort(-values, kind="stable")]).astype(float)
+    sizes = [max(1, round(c * len(right))) for c in COVERAGES]
+    return [(c, float(wrong[:n].mean())) for c, n in zip(COVERAGES, sizes, strict=True)]
 
 
 def report(records: Sequence[Record]) -> str:
@@ -251,8 +256,8 @@ def report(records: Sequence[Record]) -> str:
         lines.append(f"| {form} | {len(group)} | {len(given) / len(group):.3f} | {right} |")
     given = [r for r in records if r.answerable and r.answered]
     lines += ["", "Share of wrong answers among the surest part of those given:", ""]
-    lines.append("| signal | " + " | ".join(f"{c:.0%}" for c in _COVERAGES) + " |")
-    lines.append("| --- " * (len(_COVERAGES) + 1) + "|")
+    lines.append("| signal | " + " | ".join(f"{c:.0%}" for c in COVERAGES) + " |")
+    lines.append("| --- " * (len(COVERAGES) + 1) + "|")
     for signal in SIGNALS:
         risks = " | ".join(f"{risk:.3f}" for _, risk in risk_coverage(given, signal))
         lines.append(f"| {signal} | {risks} |")

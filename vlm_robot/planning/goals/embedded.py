@@ -14,6 +14,7 @@ import numpy as np
 from vlm_robot.models.sentence_encoder import SentenceEncoder
 from vlm_robot.planning.goals import language, plain_words, quantities, scene_words
 from vlm_robot.planning.goals.clauses import NORMAL, Clause, clause, is_statement, split
+from vlm_robot.planning.goals.courtesy import bare
 from vlm_robot.planning.goals.head import ASKED, KINDS, Head, Reading
 from vlm_robot.planning.goals.interpreter import Interpretation, checked_goal
 from vlm_robot.types import HardLimit, LandmarkWish, Wish
@@ -77,7 +78,7 @@ class EmbeddedInterpreter:
             notes.not_understood.append(text)
             notes.said.append(foreign)
         else:
-            self._clauses(text, notes)
+            self._clauses(bare(text), notes)
         return _gathered(notes, self.name)
 
     def _clauses(self, text: str, notes: _Notes) -> None:

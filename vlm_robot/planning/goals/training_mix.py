@@ -68,6 +68,14 @@ _ABOUT = {
          "less_turning", "more_turning"), "turns"
     ),
 }  # fmt: skip
+COURTESIES = (
+    "Would you please be so kind: {}", "Could you please: {}", "Please, {}", "{}, please",
+    "Don't forget: {}", "Hey robot, {}", "Ok, {}", "Well, {}", "Listen: {}", "{} Thank you.",
+    "If you would, {}", "I was wondering whether you could do this: {}", "Just {}", "So, {}",
+    "{} Got it?", "Remember: {}", "Good morning. {}", "Er, {}", "One more thing: {}", "{} Thanks!",
+    "You know, {}", "Be a dear: {}", "Today's job: {}", "Mission: {}", "Note: {}",
+)  # fmt: skip
+"""What people put around a goal that changes nothing."""
 MOST_WANTS = 4
 _DENIED_ALREADY = ("not", "never", "avoid", "hardly")
 
@@ -130,12 +138,13 @@ def _capital(text: str) -> str:
 
 
 def mixed(
-    known: Sequence[Sentence], seed: int, *, joined: float = 0.4
+    known: Sequence[Sentence], seed: int, *, joined: float = 0.4, reworded: float = 0.4
 ) -> Iterator[tuple[str, frozenset[str]]]:
     """Endless goals with what they ask for.
 
     Args:
         joined: share of goals that are made of two sentences or three.
+        reworded: share of goals with a slip of the finger, a courtesy or the like.
     """
     rng = random.Random(seed)
     weights = [{"goal": 1.0, "reason": 1.3, "request": 2.0}[sentence.kind] for sentence in known]
@@ -147,6 +156,8 @@ def mixed(
             text, wants = _joined(text, wants, other, rng)
         if rng.random() < 0.06:
             text = _indifferent(text, wants, rng)
+        if rng.random() < reworded:
+            text = _reworded(text, rng)
         yield text, wants
 
 
@@ -190,3 +201,27 @@ def contradictory(wants: frozenset[str]) -> bool:
 def _indifferent(text: str, wants: frozenset[str], rng: random.Random) -> str:
     free = sorted(set(INDIFFERENT) - {_ABOUT.get(want, "room") for want in wants})
     return text.rstrip(".!?") + rng.choice(INDIFFERENT[rng.choice(free)]) + "." if free else text
+
+
+def _reworded(text: str, rng: random.Random) -> str:
+    """The goal as someone else may type it."""
+    chance = rng.random()
+    if chance < 0.5:
+        text = _slipped(text, rng)
+    if 0.4 < chance < 0.85:
+        form = rng.choice(COURTESIES)
+        inner = text if form.startswith("{}") else text[0].lower() + text[1:]
+        text = form.format(inner.rstrip(".") if "{}," in form else inner)
+    return text.lower().rstrip(".") if chance > 0.8 else text
+
+
+def _slipped(text: str, rng: random.Random) -> str:
+    """One letter or two swapped with the next, left out, or typed twice, inside words."""
+    for _ in range(rng.choice((1, 1, 2))):
+        places = [i for i in range(1, len(text) - 1) if text[i - 1 : i + 2].isalpha()]
+        if not places:
+            break
+        at = rng.choice(places)
+        slips = (text[at + 1] + text[at] + text[at + 2 :], text[at + 1 :], text[at] + text[at:])
+        text = text[:at] + rng.choice(slips)
+    return text

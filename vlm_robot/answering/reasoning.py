@@ -325,10 +325,10 @@ class Reasoner:
         strong = found.present >= PRESENT
         contradicted = strong.any() and found.best < _FALSE_PREMISE and not found.unseen
         if contradicted and noun.conditions and noun.head:
-            best = int(np.argmax(found.present))
-            sure = float(found.present[best] - found.best)
+            strongest = int(np.argmax(found.present))
+            sure = float(found.present[strongest] - found.best)
             rule = Rule.PREMISE_CONTRADICTED
-            raise CannotTellError(rule, text, (int(found.indices[best]),), confidence=sure)
+            raise CannotTellError(rule, text, (int(found.indices[strongest]),), confidence=sure)
         if strong.any() and found.best > _FALSE_PREMISE:
             raise CannotTellError(
                 Rule.TOO_CLOSE, f"I can't tell which {noun.head or 'thing'} it is."

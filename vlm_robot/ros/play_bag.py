@@ -6,6 +6,7 @@ On a robot `ros2 bag play` does the same; this one needs no rosbag2.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import threading
 import time
@@ -15,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import rclpy
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
 from rosbags.interfaces import Qos, QosDurability, QosReliability
 from rosgraph_msgs.msg import Clock
 
@@ -136,28 +137,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(rclpy.utilities.remove_ros_args(arguments or sys.argv)[1:])
     if not options.rate > 0:
         parser.error(f"--rate must be positive, got {options.rate}")
-    rclpy.init(args=arguments)
+    # With rclpy's own handlers the graph is gone while a message is on its way.
+    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
     node = rclpy.create_node("play_bag")
     try:
         with Bag(options.bag) as bag:
             player = BagPlayer(
                 node, bag, rate=options.rate, topics=options.topics, clock=options.clock
             )
-            _play(player, options)
+            _play(player, options, stop)
     except BagError as error:
         print(f"play_bag: {error}", file=sys.stderr)
         return 2
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
     finally:
         node.destroy_node()
         rclpy.try_shutdown()
     return 0
 
 
-def _play(player: BagPlayer, options: argparse.Namespace) -> None:
-    stop = threading.Event()
-    rclpy.get_default_context().on_shutdown(stop.set)
+def _play(player: BagPlayer, options: argparse.Namespace, stop: threading.Event) -> None:
     if options.wait_for in player.topics:
         player.wait_for_subscriber(options.wait_for, 60.0, stop)
     player.play(stop)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import NamedTuple
 
 from rich.table import Table
-from rosbags.interfaces import Qos
 
 from vlm_robot.replay.bag import Bag, BagError, Topic
 from vlm_robot.replay.topics import COMPRESSED_IMAGE, IMAGE
@@ -38,9 +38,10 @@ def topic_rows(bag: Bag) -> list[TopicRow]:
             topic.messages,
             topic.messages / seconds if topic.messages > 1 else None,
             _encoding(bag, topic),
-            _in_words(bag.offered_qos(topic.name)),
+            qos_in_words(qos.reliability, qos.durability) if qos else "",
         )
         for topic in bag.topics.values()
+        for qos in [bag.offered_qos(topic.name)]
     ]
 
 
@@ -55,6 +56,11 @@ def topic_table(title: str, rows: list[TopicRow]) -> Table:
     return table
 
 
+def qos_in_words(reliability: Enum, durability: Enum) -> str:
+    """Such as 'best effort, volatile'; the policies of rosbags and of rclpy have the same names."""
+    return ", ".join(word.name.lower().replace("_", " ") for word in (reliability, durability))
+
+
 def _encoding(bag: Bag, topic: Topic) -> str:
     """That of the first image."""
     if topic.msgtype not in (IMAGE, COMPRESSED_IMAGE) or not bag.can_decode(topic.msgtype):
@@ -67,10 +73,3 @@ def _encoding(bag: Bag, topic: Topic) -> str:
     except BagError:
         return "broken"
     return str(image.encoding if topic.msgtype == IMAGE else image.format)
-
-
-def _in_words(qos: Qos | None) -> str:
-    if qos is None:
-        return ""
-    words = (qos.reliability, qos.durability)
-    return ", ".join(word.name.lower().replace("_", " ") for word in words)

@@ -56,11 +56,11 @@ def _graph(options: argparse.Namespace) -> int:
         heard = _listen(path, options.seconds)
         findings += [_silence(topic, options.seconds) for topic in heard if not topic.messages]
         with Bag(path, name=GRAPH) as bag:
-            counts = {topic.name: topic.messages for topic in heard}
+            by_name = {topic.name: topic for topic in heard}
             rows = [
-                row._replace(messages=count, rate=count / options.seconds)
+                row._replace(messages=t.messages, rate=t.messages / options.seconds, qos=t.qos)
                 for row in topic_rows(bag)
-                for count in [counts[row.name]]
+                for t in [by_name[row.name]]
             ]
             Console().print(topic_table(GRAPH, rows))
             topics = find_topics(bag, settings=settings if options.config else None)

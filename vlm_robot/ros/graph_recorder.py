@@ -5,26 +5,17 @@ from __future__ import annotations
 import time
 from collections import Counter
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple
 
 from rclpy.executors import Executor
 from rclpy.node import Node
-from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
-from rosbags.interfaces import (
-    Connection,
-    Qos,
-    QosDurability,
-    QosHistory,
-    QosLiveliness,
-    QosReliability,
-    QosTime,
-)
+from rosbags.interfaces import Connection
 from rosbags.rosbag2 import StoragePlugin, Writer
 
 from vlm_robot.messages import NODE_NAME
 from vlm_robot.replay.interfaces import typestore
+from vlm_robot.replay.topic_table import qos_in_words
 from vlm_robot.replay.topics import CAMERA_INFO, COMPRESSED_IMAGE, GRID, IMAGE, PATHS, TRANSFORMS
 from vlm_robot.ros.found_subscription import fitting
 from vlm_robot.ros.play_bag import message_class
@@ -42,12 +33,14 @@ class Heard(NamedTuple):
 
     Attributes:
         messages: all, those that weren't kept too.
+        qos: the first publisher's, in words.
     """
 
     name: str
     msgtype: str
     publishers: int
     messages: int
+    qos: str
 
 
 class GraphRecorder:
@@ -65,17 +58,13 @@ class GraphRecorder:
         self._subscriptions: dict[str, Subscription] = {}
         self._connections: dict[str, Connection] = {}
         self._counts: Counter[str] = Counter()
+        self._qos: dict[str, str] = {}
 
     def __enter__(self) -> GraphRecorder:
         self._writer.open()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         for subscription in self._subscriptions.values():
             self._node.destroy_subscription(subscription)
         self._writer.close()
@@ -99,6 +88,7 @@ class GraphRecorder:
                 connection.msgtype,
                 self._node.count_publishers(name),
                 self._counts[name],
+                self._qos[name],
             )
             for name, connection in sorted(self._connections.items())
         ]
@@ -117,9 +107,8 @@ class GraphRecorder:
         kind = message_class(msgtype)
         if not offered or kind is None:
             return
-        self._connections[name] = self._writer.add_connection(
-            name, msgtype, typestore=typestore(), offered_qos_profiles=[_recorded(offered[0])]
-        )
+        self._connections[name] = self._writer.add_connection(name, msgtype, typestore=typestore())
+        self._qos[name] = qos_in_words(offered[0].reliability, offered[0].durability)
 
         def keep(data: bytes) -> None:
             self._keep(name, data)
@@ -134,19 +123,3 @@ class GraphRecorder:
         is_image = connection.msgtype in (IMAGE, COMPRESSED_IMAGE)
         if not is_image or self._counts[name] <= MOST_KEPT:
             self._writer.write(connection, time.time_ns(), data)
-
-
-def _recorded(qos: QoSProfile) -> Qos:
-    """QoS in the words of a bag."""
-    forever = QosTime(0, 0)
-    return Qos(
-        history=QosHistory.KEEP_LAST,
-        depth=qos.depth,
-        reliability=QosReliability(int(qos.reliability)),
-        durability=QosDurability(int(qos.durability)),
-        deadline=forever,
-        lifespan=forever,
-        liveliness=QosLiveliness.AUTOMATIC,
-        liveliness_lease_duration=forever,
-        avoid_ros_namespace_conventions=False,
-    )

@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configure.
     """
     # The imports below take seconds; until they are done a signal just ends the process.
-    _on_signal(lambda: os._exit(0))
+    on_signal(lambda: os._exit(0))
     import rclpy
     from rclpy.signals import SignalHandlerOptions
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from vlm_robot.types import InputError
 
     stop = threading.Event()
-    _on_signal(stop.set)
+    on_signal(stop.set)
     logging.basicConfig(level=logging.WARNING, format="[%(levelname)s] %(name)s: %(message)s")
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     try:
@@ -43,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _run(node, stop)
 
 
-def _on_signal(action: Callable[[], object]) -> None:
+def on_signal(action: Callable[[], object]) -> None:
+    """Do this on SIGINT and SIGTERM, in place of what was done before."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: action())
 

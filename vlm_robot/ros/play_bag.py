@@ -6,7 +6,6 @@ On a robot `ros2 bag play` does the same; this one needs no rosbag2.
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import threading
 import time
@@ -25,6 +24,7 @@ from rosgraph_msgs.msg import Clock
 
 from vlm_robot.replay.bag import Bag, BagError, Message
 from vlm_robot.ros.conversions import header
+from vlm_robot.ros.main import on_signal
 
 QUEUE = 100
 
@@ -140,8 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # With rclpy's own handlers the graph is gone while a message is on its way.
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    on_signal(stop.set)
     node = rclpy.create_node("play_bag")
     try:
         with Bag(options.bag) as bag:

@@ -72,6 +72,7 @@ setup(
         "pillow",
         "py3langid>=0.4",
         "pydantic>=2.9",
+        "pyspellchecker>=0.8.3",
         "pytransform3d>=3.5",
         "pyyaml",
         "rapidfuzz",

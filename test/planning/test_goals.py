@@ -179,3 +179,16 @@ def test_a_goal_of_10_kb_is_refused(read):
 def test_the_same_goal_is_read_the_same(read):
     goal = "You carry a bowl of soup. Be quick."
     assert read(goal) == read(goal)
+
+
+@pytest.mark.parametrize(
+    ("plain", "turned"),
+    [
+        ("Keep well away from the walls.", "From the walls, keep well away."),
+        ("Take the shortest way.", "The shortest way: take that."),
+        ("Avoid sharp turns.", "Sharp turns: avoid that."),
+        ("Avoid sharp turns.", "Stay clear of sharp bends."),
+    ],
+)
+def test_the_order_of_words_and_other_words_change_nothing(read, plain, turned):
+    assert directions(read(plain)) == directions(read(turned))

@@ -170,7 +170,7 @@ _ORDERS = (
     (r"([^,]+?),? and (.+)\.", "{1}, and {0}."),
     (r"([^,]+?) (as fast as you can|to the .+|from the .+|close to .+)\.", "{1}, {0}."),
     (r"([^,]+?) (well away|away|clear) (from .+|of .+)\.", "{2}, {0} {1}."),
-    (r"(Take|Choose|Avoid) (.+)\.", "{1}: {0} that."),
+    (r"(Take|Choose|Avoid) ([^,]+)\.", "{1}: {0} that."),
     (r"(\w+) ((?:\w+ )?\w+)", "{1}, {0}"),
 )  # fmt: skip
 """Forms of a text and the same words in another order; the first that fits."""

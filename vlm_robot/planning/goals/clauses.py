@@ -28,6 +28,19 @@ _TURNS = re.compile(
     r"|\s+then\s+|\s+(?=(?:while|without)\s)|\s+(?=because\s|as long as\s)",
     re.IGNORECASE,
 )
+_FRONTED = (
+    re.compile(
+        r"^((?:from|to|towards|along|near|by|around|past|beside|off|of) [^,.;:]{2,40}),\s*"
+        rf"((?:{_VERBS})\b[^,.;:]*)",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        r"^([^,.;:]{3,60})[:,]\s*((?:take|choose|avoid|prefer|pick|use|want)) (?:that|it|this)\b"
+        r"(?: one\b)?",
+        re.IGNORECASE,
+    ),
+)
+"""What stands first that English puts last: 'from the walls, keep away'."""
 _STRONG = re.compile(
     r"\b(?:above all|at all costs|by all means|most of all|most important(?:ly)?|more than anything"
     r"|matters? most|top priority|first priority|absolutely|essential(?:ly)?|crucial(?:ly)?|critical"
@@ -96,9 +109,16 @@ def split(goal: str) -> list[str]:
     """Cut a goal into clauses, in its order."""
     parts: list[str] = []
     for sentence in _MARKS.split(goal):
-        parts.extend(piece for part in _TURNS.split(sentence) for piece in _one_denial(part))
+        plain = _in_order(sentence.strip())
+        parts.extend(piece for part in _TURNS.split(plain) for piece in _one_denial(part))
     parts = [part.strip(" ,:\"'()") for part in parts]
     return [part for part in parts if re.search(r"\w", part)]
+
+
+def _in_order(sentence: str) -> str:
+    for fronted in _FRONTED:
+        sentence = fronted.sub(r"\2 \1", sentence, count=1)
+    return sentence
 
 
 def _one_denial(part: str) -> list[str]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vlm_robot.models.sentence_encoder import SentenceEncoder
-from vlm_robot.planning.goals import language, plain_words, quantities, scene_words
+from vlm_robot.planning.goals import language, plain_words, quantities, scene_words, spelling
 from vlm_robot.planning.goals.clauses import NORMAL, Clause, clause, is_statement, split
 from vlm_robot.planning.goals.courtesy import bare
 from vlm_robot.planning.goals.head import ASKED, KINDS, Head, Reading
@@ -78,6 +78,8 @@ class EmbeddedInterpreter:
             notes.not_understood.append(text)
             notes.said.append(foreign)
         else:
+            text, slips = spelling.mend(text)
+            notes.said += [f"'{typed}' was read as '{meant}'." for typed, meant in slips]
             self._clauses(bare(text), notes)
         return _gathered(notes, self.name)
 

@@ -85,6 +85,8 @@ _NOUNS: tuple[tuple[str, str], ...] = (
 _FIRST: tuple[tuple[str, str, str], ...] = (
     (rf"\b(?:far|stray|lose touch|out of reach) (?:away )?(?:from|of|with) {_THE}{_SOLID}", "clear",
      "widest"),
+    (rf"\b(?:stay|keep|steer|stand|shy) (?:\w+ )?(?:clear of|away from|off) {_THE}(?:{_SHARP}|{_TURN})",
+     "smooth", ""),
     (r"\bwide(?:r|st)? (?:bends|curves|turns|arcs)\b|\bswing out wide\b", "wide_bends", ""),
     (r"\btight(?:er|est)? (?:bends|curves)\b", "tight_bends", ""),
     (r"\bstraight (?:there|to|towards)\b", "shorter", ""),

@@ -110,7 +110,7 @@ class AnswerOptions:
         presumed_prior: the same of a thing that a question takes for granted ('the chair').
         min_presumed: a thing taken for granted that is less likely there, before that prior, is
             not seen.
-        min_confidence: below it a yes or no, or a choice, becomes 'can't tell'.
+        min_confidence: below it, a toss-up, a yes or no, or a choice, becomes 'can't tell'.
         min_open_confidence: the same for counts, colours and places, where chance is lower.
         supported_confidence: from it on an answer counts as SUPPORTED.
         max_question_length: characters.
@@ -125,7 +125,7 @@ class AnswerOptions:
     prior: float = 0.5
     presumed_prior: float = 0.9
     min_presumed: float = 0.05
-    min_confidence: float = 0.55
+    min_confidence: float = 0.51
     min_open_confidence: float = 0.3
     supported_confidence: float = 0.7
     max_question_length: int = 2000

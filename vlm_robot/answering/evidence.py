@@ -3,8 +3,9 @@
 The confidence of an answer is presence x truth, and chance where the boxes are on other things.
 Presence is the probability that the things spoken of are there: for a box,
 logistic(slope · (logit(score) - logit(presence_score))), its odds raised by `presumed_prior` where
-the question takes the thing for granted; for absence, 1 - that of the best box, or
-1 - P(there, yet not seen) by Bayes from the prior and the detector's recall. Truth is that of what
+the question takes the thing for granted. Whether a thing is there at all is told by a fit of its
+own, as a thing may be there whose best box is beside it; unseen things are there by that fit at
+the least score, or by Bayes from the prior and the detector's recall. Truth is that of what
 is said of them: the share of a colour among the object's pixels, the logistic of a relation's
 margin, the Poisson binomial of a count.
 """
@@ -22,6 +23,7 @@ import numpy as np
 from vlm_robot.answering import queries as q
 from vlm_robot.answering import wording as w
 from vlm_robot.answering.answerer import AnswerOptions, CancelToken, TextEncoder
+from vlm_robot.answering.confidence import fitted, signals
 from vlm_robot.answering.parsing import IT, NotUnderstoodError, singular
 from vlm_robot.answering.quality import measure
 from vlm_robot.answering.reasoning import Finding, Reasoner
@@ -175,16 +177,23 @@ class EvidenceAnswerer:
         else:
             encoded = self._encode(phrases)
             (found,) = self._detector.detect([frame.image], encoded, self._options.detection)
+        presence, existence = self._fits()
         return Scene(
-            frame, found, self._options, self._understanding.serves, presence=self._presence()
+            frame,
+            found,
+            self._options,
+            self._understanding.serves,
+            presence=presence,
+            existence=existence,
         )
 
-    def _presence(self) -> Presence:
-        """What the options say, or else the detector."""
+    def _fits(self) -> tuple[Presence, Presence | None]:
+        """Of presence and of existence: what the options say, or else the detector."""
         if self._options.presence_score is not None:
-            return Presence(self._options.presence_score, self._options.presence_slope)
+            return Presence(self._options.presence_score, self._options.presence_slope), None
         info = self._detector.info
-        return info.presence or Presence(float(np.clip(info.threshold, 0.01, 0.99)))
+        even = Presence(float(np.clip(info.threshold, 0.01, 0.99)))
+        return info.presence or even, info.existence
 
     def _encode(self, phrases: tuple[str, ...]) -> EncodedPrompts:
         if phrases not in self._encoded:
@@ -196,8 +205,7 @@ class EvidenceAnswerer:
         return self._encoded[phrases]
 
     def _reason(self, scene: Scene, reading: Reading) -> Conclusion:
-        reasoner = Reasoner(scene)
-        parts = [self._part(reasoner, query, reading) for query in reading.queries]
+        parts = [self._part(scene, query, reading) for query in reading.queries]
         detections = scene.detections
         text = " ".join(part[0] for part in parts)
         if reading.note and any(part[3] for part in parts):
@@ -211,30 +219,37 @@ class EvidenceAnswerer:
         return Conclusion(text, rule, confidence, evidence, detections, tuple(answered), reading)
 
     def _part(
-        self, reasoner: Reasoner, query: q.Query, reading: Reading
+        self, scene: Scene, query: q.Query, reading: Reading
     ) -> tuple[str, Rule, tuple[int, ...], Finding | None, float]:
         """Text, rule, evidence, finding and confidence for one of the question's queries."""
         try:
-            found = reasoner.find(query)
+            found = Reasoner(scene).find(query)
         except CannotTellError as error:
             return str(error), error.rule, error.evidence, None, error.confidence
-        rule = self._rule(found, reading)
+        sure = self._sure(query, found, scene.detections)
+        rule = self._rule(found, reading, sure)
         if rule is Rule.TOO_CLOSE:
             return f"I can't tell for sure; it may be that {found.text}.", rule, (), None, 0.0
         lead = "" if found.yes is None else "Yes: " if found.yes else "No: "
         text = found.text if lead or found.text.startswith("I ") else _capital(found.text)
-        return f"{lead}{text}.", rule, found.evidence, found, found.confidence
+        return f"{lead}{text}.", rule, found.evidence, found, sure
 
-    def _rule(self, found: Finding, reading: Reading) -> Rule:
+    def _sure(self, query: q.Query, found: Finding, detections: Detections) -> float:
+        weights = self._detector.info.answers
+        if weights is None or self._options.presence_score is not None:
+            return found.confidence
+        return fitted(weights, signals(query, found, detections))
+
+    def _rule(self, found: Finding, reading: Reading, sure: float) -> Rule:
         if found.rule is not None:
             return found.rule
         closed = found.yes is not None or found.closed
         least = self._options.min_confidence if closed else self._options.min_open_confidence
-        if found.confidence < least:
+        if sure < least:
             return Rule.TOO_CLOSE
         if reading.loose or any(n.purpose for query in reading.queries for n in q.nouns_of(query)):
             return Rule.LOOSE_READING
-        if found.confidence < self._options.supported_confidence:
+        if sure < self._options.supported_confidence:
             return Rule.WEAK_EVIDENCE
         return Rule.CLEAR_EVIDENCE
 

@@ -86,12 +86,12 @@ class Reasoner:
 
     @_find.register
     def _exists(self, query: q.Exists) -> Finding:
-        found = self._scene.candidates(query.noun)
+        found = self._scene.candidates(query.noun, existence=True)
         if found.best >= PRESENT:
             seen = found.seen()
             text = self._mention(query.noun, found, seen)
             return Finding(f"I see {text}", found.best, 1.0, found.evidence(seen), yes=True)
-        absent = 1 - max(found.best, self._missed())
+        absent = 1 - max(found.best, self._scene.missed)
         return Finding(self._not_seen(query.noun, found), absent, 1.0, (), yes=False)
 
     @_find.register
@@ -235,7 +235,7 @@ class Reasoner:
 
     @_find.register
     def _kind(self, query: q.Kind) -> Finding:
-        found = [self._scene.candidates(noun) for noun in query.options]
+        found = [self._scene.candidates(noun, existence=True) for noun in query.options]
         likely = np.array([f.best for f in found])
         chosen = int(likely.argmax())
         if likely[chosen] < PRESENT:
@@ -293,7 +293,7 @@ class Reasoner:
             raise CannotTellError(Rule.OUT_OF_REACH, "I can't see what is inside.")
         if not len(seen):
             text = f"I see no {w.named(query.noun)} that I know by name"
-            return Finding(text, 1 - max(found.best, self._missed()), 1.0, ())
+            return Finding(text, 1 - max(found.best, self._scene.missed), 1.0, ())
         labels = [self._scene.detections.phrase(int(found.indices[k])) for k in seen]
         listed = seen[:_MOST_LISTED]
         text = f"I see {w.inventory(labels[:_MOST_LISTED])}"
@@ -302,11 +302,6 @@ class Reasoner:
         return Finding(text, float(found.likely[listed].mean()), 1.0, found.evidence(listed))
 
     # What the above share
-
-    def _missed(self) -> float:
-        """P(there, yet not seen), by Bayes from the prior and the detector's recall."""
-        missed = self._options.prior * (1 - self._options.recall)
-        return missed / (missed + 1 - self._options.prior)
 
     def _referents(self, noun: Noun) -> Candidates:
         """What `noun` means, where the question takes it for granted.

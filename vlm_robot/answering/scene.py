@@ -136,19 +136,22 @@ class Scene:
         serves: Callable[[str], tuple[str, ...]],
         *,
         presence: Presence,
+        existence: Presence | None = None,
     ) -> None:
         """Args:
         serves: labels of the vocabulary that serve a purpose.
-        presence: how scores become probabilities.
+        presence: how scores become probabilities that boxes are right.
+        existence: how they become probabilities that things are there; None: as `presence`.
         """
         self.frame = frame
         self.detections = detections
         self.options = options
         self._serves = serves
         self._colours: dict[int, Floats] = {}
-        scores = np.clip(detections.scores.astype(np.float64), 1e-4, 1 - 1e-4)
-        even = np.log(presence.even / (1 - presence.even))
-        self.present = logistic(presence.slope * (np.log(scores / (1 - scores)) - even))
+        scores = detections.scores.astype(np.float64)
+        self.present = probabilities(scores, presence)
+        self.there = probabilities(scores, existence or presence)
+        self._existence = existence
 
     @cached_property
     def places(self) -> Places:
@@ -163,14 +166,25 @@ class Scene:
             self._colours[index] = colour_probabilities(self.frame, self.detections.boxes[index])
         return self._colours[index]
 
-    def candidates(self, noun: Noun) -> Candidates:
+    @cached_property
+    def missed(self) -> float:
+        """P(a thing is there, yet has no box)."""
+        if self._existence is not None:
+            return float(probabilities(np.array([self.options.floor_score]), self._existence)[0])
+        missed = self.options.prior * (1 - self.options.recall)
+        return missed / (missed + 1 - self.options.prior)
+
+    def candidates(self, noun: Noun, *, existence: bool = False) -> Candidates:
         """Detections that may be `noun`, with every condition in it weighed.
+
+        Args:
+            existence: whether it is asked if there is one at all, not which it is.
 
         Raises:
             CannotTellError: the vocabulary is empty, or depth is needed and missing.
         """
         indices = self._named(noun)
-        likely = self.present[indices].copy()
+        likely = (self.there if existence else self.present)[indices].copy()
         present = likely.copy()
         supports: list[tuple[int, ...]] = [()] * len(indices)
         unseen: list[str] = []
@@ -318,3 +332,10 @@ class Scene:
         np.fill_diagonal(before, 0.0)
         alone = (1 - likely[:, None] * before).prod(axis=0)
         return np.asarray(np.where(known, likely * alone, 0.0), np.float64)
+
+
+def probabilities(scores: Floats, fit: Presence) -> Floats:
+    """(N,) what a fit makes of scores (N,)."""
+    clipped = np.clip(scores, 1e-4, 1 - 1e-4)
+    even = np.log(fit.even / (1 - fit.even))
+    return logistic(fit.slope * (np.log(clipped / (1 - clipped)) - even))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -11,13 +11,12 @@ from vlm_robot.types import Detections, Image
 
 
 class Presence(NamedTuple):
-    """How the best score of a phrase becomes the probability that such a thing is there.
+    """How a score becomes a probability: logistic(slope * (logit(score) - logit(even))).
 
-    logistic(slope * (logit(score) - logit(even))), fitted on images in which as many of the
-    phrases asked for are there as aren't.
+    Fitted on images in which as many of the phrases asked for are there as aren't.
 
     Attributes:
-        even: the score at which a thing is as likely there as not.
+        even: the score at which both are as likely.
     """
 
     even: float
@@ -30,7 +29,10 @@ class ModelInfo(NamedTuple):
     Attributes:
         name: the checkpoint's, as it was asked for.
         threshold: the least score that the model's makers mean by 'found', 0..1.
-        presence: as fitted for this model; None: `threshold` is taken for even.
+        presence: that the box is on such a thing, as fitted for this model; None: `threshold` is
+            taken for even.
+        existence: that such a thing is there, be the box on it or not; None: as `presence`.
+        answers: weights of `answering.confidence`; None: they weren't fitted.
     """
 
     name: str
@@ -38,6 +40,8 @@ class ModelInfo(NamedTuple):
     dtype: str
     threshold: float
     presence: Presence | None = None
+    existence: Presence | None = None
+    answers: Mapping[str, float] | None = None
 
 
 class DetectionOptions(NamedTuple):

@@ -1,10 +1,9 @@
-"""Fit how a detector's score becomes the probability that a thing is there.
+"""Fit how a detector's score becomes the probability that a box is right, and a thing there.
 
-`python -m vlm_robot.evaluation.presence --scenes DIR` asks, in each scene, for things that are
-there and for things that aren't, and fits
-logistic(slope · (logit(score) - logit(presence_score)))
-to whether the best box of each phrase is on the thing. Fit on the calibration split, never on the
-one that is reported.
+`python -m vlm_robot.evaluation.presence --scenes DIR` asks, in each scene, for as many things that
+are there as aren't, and fits `detector.Presence` to whether the best box of each phrase is on the
+thing, and to whether the thing is there. Fit on the calibration split, never on the one that is
+reported.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from vlm_robot.answering import AnswerOptions
-from vlm_robot.detection.detector import Detector
+from vlm_robot.detection.detector import Detector, Presence
 from vlm_robot.detection.factory import load_detector
 from vlm_robot.detection.prompts import prompt_set
 from vlm_robot.evaluation.answers import auroc, hits
@@ -28,16 +27,16 @@ from vlm_robot.evaluation.questions import QuestionMaker, Shot, load_shots
 _EACH = 6
 
 
-class Presence(NamedTuple):
-    """The fit, in the terms of `AnswerOptions`, and what it rests on.
+class Fits(NamedTuple):
+    """Both fits, as `ModelInfo` has them, and what they rest on.
 
     Attributes:
         recall: share of things that are there whose best box is on them and more likely than not.
         auroc: of the score, for there against not there.
     """
 
-    presence_score: float
-    presence_slope: float
+    presence: Presence
+    existence: Presence
     recall: float
     auroc: float
     phrases: int
@@ -64,9 +63,16 @@ def best_scores(
     return table[:, 0], table[:, 1] > 0, table[:, 2] > 0
 
 
-def fit_presence(
-    scores: NDArray[np.float64], right: NDArray[np.bool_], there: NDArray[np.bool_]
-) -> Presence:
+def fit(scores: NDArray[np.float64], right: NDArray[np.bool_], there: NDArray[np.bool_]) -> Fits:
+    """Both fits to the best score of each phrase, whether its box is right, and the thing there."""
+    presence = fit_logistic(scores, right)
+    found = right & (scores >= presence.even)
+    recall = float(found.sum() / max(int(there.sum()), 1))
+    existence = fit_logistic(scores, there)
+    return Fits(presence, existence, recall, auroc(scores, there), len(scores))
+
+
+def fit_logistic(scores: NDArray[np.float64], right: NDArray[np.bool_]) -> Presence:
     """Maximum likelihood of `right` under the logistic of the score's log-odds."""
     clipped = np.clip(scores, 1e-4, 1 - 1e-4)
     odds = np.log(clipped / (1 - clipped))
@@ -76,10 +82,7 @@ def fit_presence(
         return float(np.logaddexp(0.0, -margin).mean() + 1e-4 * parameters[0] ** 2)
 
     slope, offset = minimize(loss, np.array([1.0, 0.1]), method="BFGS").x
-    even = 1.0 / (1.0 + np.exp(offset / slope))
-    found = right & (odds * slope + offset >= 0)
-    recall = float(found.sum() / max(int(there.sum()), 1))
-    return Presence(float(even), float(slope), recall, auroc(scores, there), len(scores))
+    return Presence(float(1.0 / (1.0 + np.exp(offset / slope))), float(slope))
 
 
 def main() -> None:
@@ -89,7 +92,7 @@ def main() -> None:
     parser.add_argument("--detector", default="compact")
     options = parser.parse_args()
     detector = load_detector(options.detector)
-    print(fit_presence(*best_scores(detector, load_shots(options.scenes))))
+    print(fit(*best_scores(detector, load_shots(options.scenes))))
 
 
 if __name__ == "__main__":

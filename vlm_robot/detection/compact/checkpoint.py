@@ -26,8 +26,8 @@ class Calibration:
 
     Attributes:
         threshold: the default least probability, chosen on the validation split.
-        presence_even, presence_slope: see `detector.Presence`; fitted on the calibration split,
-            None where that wasn't done.
+        presence_even, presence_slope, existence_even, existence_slope, answers: see
+            `detector.ModelInfo`; fitted on the calibration split, None where that wasn't done.
     """
 
     slope: float = 1.0
@@ -35,6 +35,9 @@ class Calibration:
     threshold: float = 0.3
     presence_even: float | None = None
     presence_slope: float = 1.0
+    existence_even: float | None = None
+    existence_slope: float = 1.0
+    answers: dict[str, float] | None = None
 
 
 @dataclass(frozen=True)

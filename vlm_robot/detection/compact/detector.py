@@ -83,10 +83,16 @@ class CompactDetector:
         """The model's name, device and dtype, and the threshold chosen in validation."""
         kind = str(self._dtype).removeprefix("torch.")
         fit = self.config.calibration
-        presence = None
-        if fit.presence_even is not None:
-            presence = Presence(fit.presence_even, fit.presence_slope)
-        return ModelInfo("compact", str(self._device), kind, fit.threshold, presence)
+        presence, existence = (
+            None if even is None else Presence(even, slope)
+            for even, slope in (
+                (fit.presence_even, fit.presence_slope),
+                (fit.existence_even, fit.existence_slope),
+            )
+        )
+        return ModelInfo(
+            "compact", str(self._device), kind, fit.threshold, presence, existence, fit.answers
+        )
 
     @torch.inference_mode()
     def encode(self, prompts: PromptSet) -> EncodedPrompts:

@@ -24,8 +24,9 @@ from vlm_robot.answering.parsing import singular
 from vlm_robot.detection.detector import DetectionOptions, Detector, EncodedPrompts, ModelInfo
 from vlm_robot.detection.factory import load_detector
 from vlm_robot.detection.prompts import PromptSet
-from vlm_robot.evaluation.questions import Question, Shot, load_shots, make_questions
+from vlm_robot.evaluation.questions import Question, make_questions
 from vlm_robot.models.sentence_encoder import SentenceEncoder
+from vlm_robot.training.shots import Shot, load_shots
 from vlm_robot.types import Detections, Image, Verdict
 
 HIT_IOU = 0.5

@@ -22,7 +22,8 @@ from vlm_robot.detection.detector import Detector, Presence
 from vlm_robot.detection.factory import load_detector
 from vlm_robot.detection.prompts import prompt_set
 from vlm_robot.evaluation.answers import auroc, hits
-from vlm_robot.evaluation.questions import QuestionMaker, Shot, load_shots
+from vlm_robot.evaluation.questions import QuestionMaker
+from vlm_robot.training.shots import Shot, load_shots
 
 _EACH = 6
 

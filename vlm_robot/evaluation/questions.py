@@ -9,26 +9,18 @@ comes with. Attributes, relations, counts and logic are asked where the truth is
 
 from __future__ import annotations
 
-import json
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from vlm_robot.answering.colours import COLOURS
 from vlm_robot.answering.parsing import plural, singular
 from vlm_robot.answering.wording import a as article
-from vlm_robot.types import Frame, InputError, Intrinsics
-
-Pick = np.random.Generator
+from vlm_robot.training.shots import Namer, Pick, Shot, Thing
 
 FAR_ENOUGH = 0.25
 """Metres (and at least a sixth of the nearer depth) apart before 'in front' is beyond dispute."""
@@ -45,67 +37,6 @@ _NUMBER_WORDS = (
     "nine",
     "ten",
 )
-_COLOURS = {"gray": "grey", "light blue": "blue"}
-
-
-@dataclass(frozen=True)
-class Thing:
-    """A thing in an image.
-
-    Attributes:
-        phrases: every phrase that is true of it, lower case.
-        colour: of the eleven basic ones; empty where it has none beyond dispute.
-        box: (4,) xyxy pixels.
-        center: (3,) metres in the camera's optical frame.
-        on: instance that it stands on; empty for the room itself.
-        plain: whether it is seen well enough to be asked for.
-    """
-
-    instance: str
-    kind: str
-    phrases: frozenset[str]
-    names: tuple[str, ...]
-    colour: str
-    box: NDArray[np.float32]
-    center: NDArray[np.float64]
-    on: str
-    plain: bool
-
-    @cached_property
-    def last_words(self) -> frozenset[str]:
-        """The nouns that its phrases end with."""
-        return frozenset(phrase.split()[-1] for phrase in (*self.phrases, self.kind))
-
-
-@dataclass(frozen=True)
-class Shot:
-    """An image with what is in it."""
-
-    image: Path
-    depth: Path
-    intrinsics: Intrinsics
-    things: tuple[Thing, ...]
-
-    def frame(self) -> Frame:
-        """Load the image and its depth."""
-        bgr = cv2.imread(str(self.image))
-        millimetres = cv2.imread(str(self.depth), cv2.IMREAD_UNCHANGED)
-        if bgr is None or millimetres is None:
-            raise InputError(f"{self.image} or {self.depth} is missing: render with --depth")
-        metres = millimetres.astype(np.float32) / 1000.0
-        metres[millimetres == 0] = np.nan
-        image = np.ascontiguousarray(bgr[:, :, ::-1])
-        return Frame("simulated", 0, "camera_optical", image, metres, self.intrinsics)
-
-    def called(self, name: str) -> list[Thing]:
-        """Things that `name` is true of, plain or not."""
-        return [t for t in self.things if name in t.phrases or name == t.kind]
-
-    def disputed(self, name: str) -> bool:
-        """Whether `name` could be said of a thing that it isn't listed for ('box', 'tool box')."""
-        last = name.split()[-1]
-        sure = self.called(name)
-        return any(last in t.last_words for t in self.things if t not in sure)
 
 
 @dataclass(frozen=True)
@@ -155,73 +86,6 @@ class Question:
     boxes: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 4), np.float32))
 
 
-def load_shots(folder: Path) -> list[Shot]:
-    """Scenes of one split's folder, in the order of its shards.
-
-    Raises:
-        InputError: there are none, or they were rendered without depth.
-    """
-    files = sorted(folder.glob("shard-*/coco.json"))
-    if not files:
-        raise InputError(f"{folder} holds no shard-*/coco.json: render scenes into it first")
-    words = json.loads((folder / "vocabulary.json").read_text())["instances"]
-    return [shot for file in files for shot in _shots(file, words)]
-
-
-def _shots(file: Path, words: dict[str, Any]) -> Iterator[Shot]:
-    coco = json.loads(file.read_text())
-    if coco["annotations"] and "center" not in coco["annotations"][0]:
-        raise InputError(f"{file} has no places: render it with --depth")
-    of_image: dict[int, list[Thing]] = {}
-    for entry in coco["annotations"]:
-        of_image.setdefault(entry["image_id"], []).append(_thing(entry, words[entry["instance"]]))
-    for image in coco["images"]:
-        camera, name = image["camera"], Path(image["file_name"])
-        matrix = np.array(
-            [[camera["fx"], 0, camera["cx"]], [0, camera["fy"], camera["cy"]], [0, 0, 1]]
-        )
-        yield Shot(
-            file.parent / "images" / name,
-            file.parent / "depth" / f"{name.stem}.png",
-            Intrinsics(image["width"], image["height"], matrix),
-            tuple(of_image.get(image["id"], ())),
-        )
-
-
-def _thing(entry: dict[str, Any], words: dict[str, Any]) -> Thing:
-    phrases = [p.lower() for p in (*words["train_phrases"], *words["heldout_phrases"])]
-    colour = entry["instance"].split("/")[-1] if words["source"] == "shape" else ""
-    colour = _COLOURS.get(colour, colour)
-    x, y, width, height = entry["bbox"]
-    return Thing(
-        entry["instance"],
-        entry["kind"],
-        frozenset(phrases),
-        _names(entry["kind"], phrases),
-        colour if colour in COLOURS and entry["kind"] not in _MANY_COLOURED else "",
-        np.array([x, y, x + width, y + height], np.float32),
-        np.array(entry["center"]),
-        entry["on"],
-        not entry["ignore"],
-    )
-
-
-def _names(kind: str, phrases: Sequence[str]) -> tuple[str, ...]:
-    """What people may call it in a question: its kind, and short phrases without a colour."""
-    avoid = {*COLOURS, "gray", "a", "an", "something", "of", "for", "to", "with", "toy", "figure"}
-    short = [p for p in phrases if len(p.split()) <= 2 and not avoid & set(p.split())]
-    first = [kind] if kind in phrases else []
-    return tuple(dict.fromkeys([*first, *short])) or (kind,)
-
-
-_MANY_COLOURED = re.split(
-    ", ",
-    "toy blocks, stacking rings, keyboard, remote control, person, computer monitor, phone,"
-    " laptop, potted plant, rug, mirror, bookshelf, kitchen scale, dumbbell, broom, bench,"
-    " television set",
-)
-"""Kinds of which the colour in the instance's name covers a part only."""
-
 UNANSWERABLE = (
     "What is the {x} made of?",
     "Who does the {x} belong to?",
@@ -257,13 +121,8 @@ class QuestionMaker:
 
     def __init__(self, shots: Sequence[Shot]) -> None:
         self._shots = shots
-        self._names = {t.kind: t.names[0] for shot in shots for t in shot.things}
-        kinds = [frozenset(t.kind for t in shot.things if t.plain) for shot in shots]
-        self._common = Counter(kind for present in kinds for kind in present)
-        self._beside: dict[str, Counter[str]] = {}
-        for present in kinds:
-            for kind in present:
-                self._beside.setdefault(kind, Counter()).update(present - {kind})
+        namer = Namer(shots)
+        self._sure, self._absent, self._orders = namer.sure, namer.absent, namer.orders
 
     def make(self, number: int, pick: Pick) -> list[Question]:
         """All questions of shot `number`."""
@@ -286,35 +145,6 @@ class QuestionMaker:
         absent = self._absent(shot, [mixed[i] for i in pick.permutation(len(mixed))])
         there = [(name, thing.box) for name, thing in self._sure(shot, pick)]
         return there, list(dict.fromkeys(absent))
-
-    def _sure(self, shot: Shot, pick: Pick) -> list[tuple[str, Thing]]:
-        """Plain things that a name means alone, in random order, each with that name."""
-        found = []
-        for index in pick.permutation(len(shot.things)):
-            thing = shot.things[index]
-            name = thing.names[0]
-            if pick.random() < 0.3:
-                name = str(pick.choice(thing.names))
-            if thing.plain and shot.called(name) == [thing] and not shot.disputed(name):
-                found.append((name, thing))
-        return found
-
-    def _absent(self, shot: Shot, order: Sequence[str]) -> list[str]:
-        """Names of kinds, in `order`, that are true of nothing in the shot."""
-        names = [self._names[kind] for kind in order]
-        return [n for n in names if not shot.called(n) and not shot.disputed(n)]
-
-    def _orders(self, shot: Shot, pick: Pick) -> dict[str, list[str]]:
-        """The kinds in POPE's three orders of asking for what isn't there."""
-        kinds = sorted(self._common)
-        together: Counter[str] = Counter()
-        for kind in sorted({t.kind for t in shot.things if t.plain}):
-            together.update(self._beside.get(kind, Counter()))
-        return {
-            "random": [kinds[i] for i in pick.permutation(len(kinds))],
-            "popular": [k for k, _ in sorted(self._common.items(), key=lambda i: (-i[1], i[0]))],
-            "adversarial": [k for k, _ in sorted(together.items(), key=lambda i: (-i[1], i[0]))],
-        }
 
     def _existence(self, number: int, shot: Shot, pick: Pick) -> Iterator[Question]:
         sure = self._sure(shot, pick)[:2]
@@ -424,7 +254,9 @@ class QuestionMaker:
 
     def _supports(self, number: int, shot: Shot, pick: Pick) -> Iterator[Question]:
         sure = {thing.instance: (name, thing) for name, thing in self._sure(shot, pick)}
-        pairs = [(sure[t.instance], sure.get(t.on)) for t in shot.things if t.instance in sure]
+        pairs = [
+            (sure[t.instance], sure.get(t.on or "")) for t in shot.things if t.instance in sure
+        ]
         standing = [(own, support) for own, support in pairs if support is not None]
         if not standing:
             return

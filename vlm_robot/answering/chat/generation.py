@@ -18,6 +18,10 @@ from vlm_robot.answering.answerer import CancelToken
 from vlm_robot.answering.chat.boxes import answer_part
 from vlm_robot.types import Image
 
+ROUNDS, LONGEST_ROUND = 4, 24
+"""A phrase of so many tokens at most, so many times in a row, is no answer any more."""
+_LEAST_REPEATED = 8
+
 
 class Generated(NamedTuple):
     """A reply.
@@ -57,7 +61,7 @@ class ChatModel:
         """What the chat template and the processor make of one image and one prompt."""
         content = [
             {"type": "image", "image": Pictures.fromarray(image)},
-            {"type": "text", "text": prompt},
+            {"type": "text", "text": self._harmless(prompt)},
         ]
         made = self._processor.apply_chat_template(
             [{"role": "user", "content": content}],
@@ -72,6 +76,13 @@ class ChatModel:
             for name, part in moved.items()
             if isinstance(part, Tensor)
         }
+
+    def _harmless(self, prompt: str) -> str:
+        """The prompt with the model's marks in it broken up, so that they are but text."""
+        image_mark = getattr(self._processor, "image_token", None)
+        for mark in {*self._processor.tokenizer.all_special_tokens, image_mark} - {None, ""}:
+            prompt = prompt.replace(mark, f"{mark[:1]} {mark[1:]}")
+        return prompt
 
     def seen_size(self, inputs: dict[str, Tensor]) -> tuple[int, int] | None:
         """Width and height that the image was given to the model with, where it varies."""
@@ -96,19 +107,21 @@ class ChatModel:
             AnswerCancelled, DeadlineExceeded: it was ended so.
         """
         cancel.check()
+        start = inputs["input_ids"].shape[1]
         made = self._model.generate(
             **inputs,
             max_new_tokens=most_tokens,
             do_sample=False,
-            stopping_criteria=StoppingCriteriaList([Ended(cancel)]),
+            stopping_criteria=StoppingCriteriaList([Ended(cancel), Repeats(start)]),
             streamer=_Streamer(self._processor, on_text) if on_text is not None else None,
             return_dict_in_generate=True,
             output_logits=True,
         )
         cancel.check()
-        tokens = made.sequences[0, inputs["input_ids"].shape[1] :]
+        tokens = made.sequences[0, start:]
+        tokens = tokens[: once(tokens.tolist())]
         text = self._processor.decode(tokens, skip_special_tokens=True)
-        logits = torch.stack(made.logits)[:, 0]
+        logits = torch.stack(made.logits)[: len(tokens), 0]
         return Generated(text.strip(), len(tokens), *sureness(tokens, logits, self._temperature))
 
     @torch.inference_mode()
@@ -231,6 +244,35 @@ class Ended(StoppingCriteria):  # type: ignore[misc]  # transformers is untyped 
         """Whether each of the sequences (B, N) ends here: (B,) bool."""
         ended = self._cancel.cancelled or self._cancel.seconds_left <= 0.0
         return torch.full((len(input_ids),), ended, device=input_ids.device)
+
+
+class Repeats(StoppingCriteria):  # type: ignore[misc]
+    """Ends generation once a reply goes round in circles."""
+
+    def __init__(self, start: int) -> None:
+        """Args:
+        start: tokens of the prompt.
+        """
+        self._start = start
+
+    def __call__(self, input_ids: Tensor, scores: Any, **_: Any) -> Tensor:
+        """Whether each of the sequences (B, N) ends here: (B,) bool."""
+        replies = [row[self._start :].tolist() for row in input_ids]
+        ended = [once(reply) < len(reply) for reply in replies]
+        return torch.tensor(ended, device=input_ids.device)
+
+
+def once(tokens: Sequence[int]) -> int:
+    """How many tokens of a reply to keep: where it ends with one phrase over and over, that once.
+
+    Four times count, and eight tokens at least: numbers may have four zeros.
+    """
+    for size in range(1, min(LONGEST_ROUND, len(tokens) // ROUNDS) + 1):
+        rounds = max(ROUNDS, -(-_LEAST_REPEATED // size))
+        phrase, end = list(tokens[-size:]), list(tokens[-size * rounds :])
+        if end == phrase * rounds:
+            return len(tokens) - size * (rounds - 1)
+    return len(tokens)
 
 
 class _Streamer(BaseStreamer):  # type: ignore[misc]

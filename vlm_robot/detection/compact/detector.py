@@ -146,7 +146,7 @@ class CompactDetector:
     def run(self, images: Sequence[Image]) -> tuple[list[Letterbox], list[Regions]]:
         """Find and describe what is in images, as one batch; boxes are in input pixels."""
         letterboxes, cells = self._find(images)
-        picked = [_distinct(*one) for one in zip(cells.boxes, cells.objectness, strict=True)]
+        picked = [distinct(*one) for one in zip(cells.boxes, cells.objectness, strict=True)]
         boxes = [cells.boxes[i, rows] for i, rows in enumerate(picked)]
         embeddings = self._describe(cells, boxes)
         return letterboxes, [
@@ -227,11 +227,13 @@ class CompactDetector:
         return np.where(thresholds >= 1, np.inf, np.maximum(raw, _LEAST_SCORE)).astype(np.float32)
 
 
-def _distinct(boxes: Tensor, objectness: Tensor) -> Tensor:
+def distinct(
+    boxes: Tensor, objectness: Tensor, *, same_iou: float = _SAME_IOU, most: int = MOST_REGIONS
+) -> Tensor:
     """Rows, surest first, of the boxes (N, 4) of one image that are left after NMS."""
     best = objectness.topk(min(_MOST_CELLS, len(objectness))).indices
-    kept = nms(boxes[best].cpu().numpy(), _SAME_IOU)
-    return best[torch.from_numpy(kept).to(best.device)][:MOST_REGIONS]
+    kept = nms(boxes[best].cpu().numpy(), same_iou)
+    return best[torch.from_numpy(kept).to(best.device)][:most]
 
 
 def load_compact(

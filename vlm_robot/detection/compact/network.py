@@ -188,9 +188,16 @@ class CompactNetwork(nn.Module):
         nn.init.constant_(self.locate.bias[:4], 1.0)  # type: ignore[index]
         nn.init.constant_(self.locate.bias[4:], -4.0)  # type: ignore[index]
         self.register_buffer("lexicon", torch.zeros(config.lexicon, config.text))
+        self.register_buffer("pixel_mean", torch.zeros(1, 3, 1, 1), persistent=False)
+        self.register_buffer("pixel_std", torch.ones(1, 3, 1, 1), persistent=False)
+        self.set_pixel_statistics()
+
+    def set_pixel_statistics(self) -> None:
+        """Those of ImageNet; they aren't in a checkpoint."""
         mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-        self.register_buffer("pixel_mean", mean.view(1, 3, 1, 1) * 255, persistent=False)
-        self.register_buffer("pixel_std", std.view(1, 3, 1, 1) * 255, persistent=False)
+        with torch.no_grad():
+            self.pixel_mean.copy_(mean.view(1, 3, 1, 1) * 255)
+            self.pixel_std.copy_(std.view(1, 3, 1, 1) * 255)
 
     def forward(self, images: Tensor) -> Cells:
         """Run on (B, 3, H, W) RGB in 0..255; H and W are multiples of 32."""

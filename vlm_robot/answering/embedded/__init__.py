@@ -1,0 +1,1 @@
+"""The embedded VLM: what the compact detector sees, put before a small language model."""

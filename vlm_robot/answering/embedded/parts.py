@@ -1,0 +1,117 @@
+"""What of the embedded VLM comes with the package: tower, projector and low-rank products."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from vlm_robot.models.checkpoint import BUNDLED, ModelError
+
+SHIPPED = BUNDLED / "embedded_vlm"
+WEIGHTS, DESCRIPTION = "parts.safetensors", "parts.json"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Weights and what they are of.
+
+    Attributes:
+        tower: its configuration.
+        language_sha256: of the language model's file that they were tuned on.
+        scale: of the low-rank products.
+        weights: `tower.…`, `projector.…`, and `products.<layer>.a`, `.b` of the language model.
+        digest: sha256 of the file of weights.
+    """
+
+    tower: dict[str, Any]
+    language_sha256: str
+    scale: float
+    weights: Mapping[str, Tensor]
+    digest: str
+
+    def of(self, part: str) -> dict[str, Tensor]:
+        """Weights whose names begin with `part.`, in float32, without it."""
+        return {
+            name.removeprefix(f"{part}."): value.float()
+            for name, value in self.weights.items()
+            if name.startswith(f"{part}.")
+        }
+
+
+def save_parts(
+    folder: Path,
+    weights: Mapping[str, Tensor],
+    *,
+    tower: dict[str, Any],
+    language_sha256: str,
+    scale: float,
+) -> None:
+    """Write both files, the weights in float16."""
+    folder.mkdir(parents=True, exist_ok=True)
+    half = {
+        name: value.half() if value.dtype != torch.float16 else value
+        for name, value in weights.items()
+    }
+    save_file({n: v.contiguous().clone() for n, v in half.items()}, folder / WEIGHTS)
+    (folder / WEIGHTS).chmod(0o644)  # it is written for its owner only
+    description = {
+        "format_version": FORMAT_VERSION,
+        "weights_sha256": digest(folder / WEIGHTS),
+        "language_sha256": language_sha256,
+        "scale": scale,
+        "tower": tower,
+    }
+    (folder / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n")
+
+
+def read_parts(folder: Path = SHIPPED) -> Parts:
+    """Read and check both files.
+
+    Raises:
+        ModelError: one is missing, damaged or of another version.
+    """
+    try:
+        content = json.loads((folder / DESCRIPTION).read_text("utf-8"))
+        found = digest(folder / WEIGHTS)
+        if content["format_version"] != FORMAT_VERSION:
+            raise ModelError(
+                f"{folder / DESCRIPTION} has format version {content['format_version']}, this"
+                f" release reads {FORMAT_VERSION}: install the matching release"
+            )
+        if found != content["weights_sha256"]:
+            raise ModelError(
+                f"{folder / WEIGHTS} is damaged, or not the one that {DESCRIPTION} describes:"
+                " install the package again"
+            )
+        return Parts(
+            dict(content["tower"]),
+            str(content["language_sha256"]),
+            float(content["scale"]),
+            load_file(folder / WEIGHTS),
+            found,
+        )
+    except FileNotFoundError as error:
+        raise ModelError(
+            f"{error.filename} is missing: install a release that carries the embedded VLM, or"
+            " make it by vlm_robot.training.vlm"
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise ModelError(
+            f"{folder} can't be read ({error!r}): install the package again"
+        ) from error
+
+
+def digest(file: Path) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

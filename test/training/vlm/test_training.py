@@ -1,0 +1,112 @@
+"""The loop on a tiny language model."""
+
+import numpy as np
+import pytest
+import torch
+from rendered_scenes import write_scenes
+from tiny_embedded_vlm import tiny_language, tiny_tower
+
+from vlm_robot.answering.embedded.parts import read_parts
+from vlm_robot.training.vlm.batches import collate, start_tokens, tokens_of
+from vlm_robot.training.vlm.export import export
+from vlm_robot.training.vlm.features import BLANKS, blanks, compute_shard, features_of
+from vlm_robot.training.vlm.instructions import Pair
+from vlm_robot.training.vlm.material import Material
+from vlm_robot.training.vlm.trainer import Trainer, TuneSettings
+from vlm_robot.types import InputError
+
+PAIRS = [Pair("exists", "Is a mug here?", "Yes"), Pair("colour", "Which colour?", "Blue")]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    scenes = write_scenes(tmp_path_factory.mktemp("scenes"))
+    features = tmp_path_factory.mktemp("features")
+    tower = tiny_tower()
+    compute_shard(tower, scenes / "shard-00000", features, seed=0)
+    np.save(features / BLANKS, features_of(tower, blanks(0, 3)))
+    return scenes, features
+
+
+def trainer(folders, run, **settings):
+    language, tokenizer = tiny_language()
+    given = {"steps": 4, "images": 2, "pairs": 4, "rank": 2, "align_steps": 3, **settings}
+    return Trainer(
+        language, tokenizer, tiny_tower().config, Material(*folders), run, TuneSettings(**given)
+    )
+
+
+def test_a_pair_among_others_is_learned_as_by_itself(folders, tmp_path):
+    one = trainer(folders, tmp_path)
+    tokens = tokens_of(PAIRS, tiny_language()[1])
+    before = start_tokens(tiny_language()[1])
+    features = torch.randn(1, 16, one.projector.linear_1.in_features)
+
+    def loss(pairs):
+        return float(one.loss(collate([pairs], before, 16), features)[0].detach())
+
+    weights = [len(t.answer) ** 0.5 for t in tokens]
+    alone = sum(w * loss([t]) for w, t in zip(weights, tokens, strict=True)) / sum(weights)
+    assert loss(tokens) == pytest.approx(alone, rel=1e-4)
+    assert loss(tokens[::-1]) == pytest.approx(alone, rel=1e-4)
+
+
+def test_padding_changes_nothing(folders, tmp_path):
+    one = trainer(folders, tmp_path)
+    tokens = tokens_of(PAIRS, tiny_language()[1])
+    before = start_tokens(tiny_language()[1])
+    features = torch.randn(2, 16, one.projector.linear_1.in_features)
+    both = one.loss(collate([tokens, tokens[:1]], before, 16), features)[0].detach()
+    first = one.loss(collate([tokens], before, 16), features[:1])[0].detach()
+    second = one.loss(collate([tokens[:1]], before, 16), features[1:])[0].detach()
+    weights = [sum(len(t.answer) ** 0.5 for t in some) for some in (tokens, tokens[:1])]
+    expected = (first * weights[0] + second * weights[1]) / sum(weights)
+    assert float(both) == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_it_learns(folders, tmp_path):
+    one = trainer(folders, tmp_path, steps=120, projector_rate=1e-2, rate=2e-2)
+    losses = [one.step()[0] for _ in range(60)]
+    assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
+
+
+def test_a_resumed_run_ends_where_an_unbroken_one_does(folders, tmp_path):
+    whole = trainer(folders, tmp_path / "whole")
+    whole.run()
+    broken = trainer(folders, tmp_path / "broken")
+    broken._align()
+    broken.step()
+    broken.step()
+    broken.save()
+    resumed = trainer(folders, tmp_path / "broken")
+    assert resumed.resumed
+    assert resumed.steps == 2
+    resumed.run()
+    for name, value in whole._products().items():
+        assert torch.allclose(value, resumed._products()[name], atol=1e-5)
+
+
+def test_a_run_is_exported_as_parts(folders, tmp_path):
+    one = trainer(folders, tmp_path / "run")
+    one.run()
+    export(tmp_path / "run", tiny_tower(), tmp_path / "parts", "0" * 64)
+    parts = read_parts(tmp_path / "parts")
+    assert set(parts.of("projector")) == set(one.projector.state_dict())
+    assert len(parts.of("products")) == len(one._products())
+    assert "model.layers.1.mlp.up_proj.a" in parts.of("products")
+
+
+def test_a_projector_alone_is_tuned_with_rank_0(folders, tmp_path):
+    one = trainer(folders, tmp_path, rank=0)
+    one.run()
+    assert one._products() == {}
+
+
+def test_scenes_without_features_are_told(folders, tmp_path):
+    with pytest.raises(InputError, match="compute them first"):
+        Material(folders[0], tmp_path)
+
+
+def test_a_run_that_never_was_cant_be_exported(tmp_path):
+    with pytest.raises(InputError, match="train first"):
+        export(tmp_path, tiny_tower(), tmp_path / "parts", "0" * 64)

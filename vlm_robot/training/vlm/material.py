@@ -1,0 +1,96 @@
+"""Images' features with the pairs about them, drawn at random."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vlm_robot.training.shots import Shot, load_shots
+from vlm_robot.training.vlm.features import BLANKS
+from vlm_robot.training.vlm.instructions import Instructor, Pair
+from vlm_robot.types import InputError
+
+_BLANK, _PLACED = 0.03, 0.12
+"""Shares of pictures of one colour, and of scenes that tell where things are (where given)."""
+
+
+class Drawn(NamedTuple):
+    """One image's features (tokens, hidden_size) and pairs about it."""
+
+    features: Tensor
+    pairs: list[Pair]
+
+
+class Material:
+    """Scenes whose features were computed.
+
+    Args:
+        scenes, features: one split's folder, and that of its features.
+        placed, placed_features: the same of scenes rendered with depth; None: none.
+        most: images at most; 0: all.
+    """
+
+    def __init__(
+        self,
+        scenes: Path,
+        features: Path,
+        *,
+        placed: Path | None = None,
+        placed_features: Path | None = None,
+        negatives: bool = True,
+        most: int = 0,
+    ) -> None:
+        self._rows = _rows(load_shots(scenes, placed=False), features)[: most or None]
+        more = _rows(load_shots(placed), placed_features) if placed and placed_features else []
+        self._placed = more
+        self._blanks = np.load(features / BLANKS, mmap_mode="r")
+        shots = [shot for shot, *_ in (*self._rows, *more)]
+        self._instructor = Instructor(shots, negatives=negatives)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def shot(self, number: int) -> tuple[Shot, Tensor]:
+        """The shot of that number with its features."""
+        shot, file, row = self._rows[number]
+        return shot, _tensor(file[row])
+
+    def draw(self, number: int, pick: np.random.Generator, most_pairs: int) -> Drawn:
+        """Image `number` with pairs; instead of it, now and then, a blank or a placed one."""
+        chance = pick.random()
+        if chance < _BLANK:
+            features = self._blanks[int(pick.integers(len(self._blanks)))]
+            return Drawn(_tensor(features), self._instructor.make_blank(pick))
+        if self._placed and chance < _BLANK + _PLACED:
+            shot, file, row = self._placed[int(pick.integers(len(self._placed)))]
+        else:
+            shot, file, row = self._rows[number]
+        return Drawn(_tensor(file[row]), self._instructor.make(shot, pick)[:most_pairs])
+
+
+Row = tuple[Shot, np.ndarray, int]
+
+
+def _rows(shots: Sequence[Shot], features: Path) -> list[Row]:
+    files: dict[str, np.ndarray | None] = {}
+    rows = []
+    for shot in shots:
+        shard = shot.image.parent.parent.name
+        if shard not in files:
+            file = features / f"{shard}.npy"
+            files[shard] = np.load(file, mmap_mode="r") if file.exists() else None
+        found = files[shard]
+        if found is not None:
+            rows.append((shot, found, int(shot.image.stem)))
+    if not rows:
+        raise InputError(f"{features} holds no features of these scenes: compute them first")
+    return rows
+
+
+def _tensor(features: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.array(features, np.float32))

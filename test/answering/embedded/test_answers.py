@@ -1,15 +1,18 @@
 import numpy as np
 import pytest
 import torch
+from kitchen import FakeDetector, draw
 
-from vlm_robot.answering.answerer import CancelToken
+from vlm_robot.answering.answerer import CancelToken, load_answerer
 from vlm_robot.answering.chat.backend import ChatProposer
 from vlm_robot.answering.chat.boxes import BoxScale
+from vlm_robot.answering.checked import CheckedAnswerer
+from vlm_robot.answering.embedded import assembly
 from vlm_robot.answering.embedded.template import ask, start
 from vlm_robot.answering.loading import load_chat_model
 from vlm_robot.answering.proposal import FreeOptions, closed_prompt, free_prompt
-from vlm_robot.models.checkpoint import find_checkpoint
-from vlm_robot.types import Frame
+from vlm_robot.models.checkpoint import ModelError, find_checkpoint
+from vlm_robot.types import Frame, InputError, Verdict
 
 
 @pytest.fixture
@@ -64,3 +67,30 @@ def test_bad_input_gets_an_answer_of_bounded_length(chat, image, question):
     found = proposer.propose(question, frame(image), cancel=CancelToken())
     assert len(found.text) <= 12 * 8
     assert found.probability is not None
+
+
+def test_the_setting_takes_it_checked_by_the_evidence(make, monkeypatch, encoder):
+    folder = make()
+    monkeypatch.setattr(assembly, "assembled", lambda: folder)
+    answerer = load_answerer(
+        "embedded_vlm", detector=FakeDetector(), encoder=encoder, device="cpu", dtype="float32"
+    )
+    assert isinstance(answerer, CheckedAnswerer)
+    answer = answerer.answer("Is there a mug?", draw(), cancel=CancelToken())
+    assert answer.model == "embedded_vlm"
+    assert answer.text in ("yes", "no")
+    agrees = answer.text == "yes"
+    assert answer.verdict is (Verdict.SUPPORTED if agrees else Verdict.CONTRADICTED)
+
+
+def test_the_setting_names_the_command_where_it_isnt_assembled(monkeypatch, encoder, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(ModelError):
+        load_answerer("embedded_vlm", detector=FakeDetector(), encoder=encoder)
+
+
+def test_a_question_too_long_is_refused_in_a_sentence(chat, make_answerer):
+    proposer = ChatProposer(chat, name="tiny")
+    answerer = CheckedAnswerer(proposer, verifier=make_answerer())
+    with pytest.raises(InputError, match="2000"):
+        answerer.answer("word " * 2000, draw(), cancel=CancelToken())

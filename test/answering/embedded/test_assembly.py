@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from tiny_embedded_vlm import save_tiny_parts, tiny_language
 from transformers import AutoModelForImageTextToText
 
+from vlm_robot import cli
 from vlm_robot.answering.embedded import assembly, language
 from vlm_robot.answering.embedded.assembly import assemble, assembled
 from vlm_robot.models.checkpoint import ModelError, find_checkpoint
@@ -133,3 +134,9 @@ def test_two_processes_at_once_make_one_sound_checkpoint(tmp_path):
     assert [process.exitcode for process in processes] == [0, 0]
     folder = assembled(tmp_path / "parts", tmp_path / "cache")
     assert [f for f in folder.parent.iterdir() if f.is_dir()] == [folder]
+
+
+def test_the_command_says_what_is_missing(tmp_path, capsys):
+    arguments = ["assemble", "--parts", str(tmp_path / "none"), "--cache", str(tmp_path)]
+    assert cli.main(arguments) == 2
+    assert "parts.json is missing" in capsys.readouterr().err

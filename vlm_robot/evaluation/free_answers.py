@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vlm_robot.answering.answerer import CancelToken, load_answerer
+from vlm_robot.answering.answerer import AnswerOptions, CancelToken, load_answerer
 from vlm_robot.answering.checked import CheckedAnswerer
 from vlm_robot.answering.evidence import EvidenceAnswerer
 from vlm_robot.answering.parsing import NotUnderstoodError, parse, singular
@@ -205,7 +205,7 @@ def summary(
 
 
 def _mean(values: Sequence[bool | np.bool_]) -> float:
-    return float(np.mean(values)) if len(values) else float("nan")
+    return float(np.mean(np.array(values, float))) if len(values) else float("nan")
 
 
 def seconds_to_answer(answerer: CheckedAnswerer, shots: Sequence[Shot]) -> float:
@@ -248,7 +248,7 @@ def main() -> None:
     answerer = load_answerer(options.model, detector=detector, encoder=encoder, dtype=options.dtype)
     if not isinstance(answerer, CheckedAnswerer):
         parser.error(f"--model {options.model} doesn't answer freely")
-    verifier = EvidenceAnswerer(detector, encoder=encoder)
+    verifier = EvidenceAnswerer(detector, options=AnswerOptions(), encoder=encoder)
     some = shots[: options.pictures]
     told = ask(answerer, shots, make_questions(shots, seed=options.seed, at_most=options.questions))
     loose = ask(answerer, shots, loose_questions(some, options.seed))

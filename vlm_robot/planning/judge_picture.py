@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlm_robot.geometry.projection import project
-from vlm_robot.types import Frame, Image, OccupancyGrid
+from vlm_robot.types import Frame, Image, Intrinsics, OccupancyGrid
 
 Floats = NDArray[np.float64]
 Color = tuple[int, int, int]
@@ -44,14 +44,26 @@ def picture(
     above = _from_above(paths, numbers, grid)
     if frame is None or camera_from_map is None or frame.intrinsics is None:
         return above
-    view = np.ascontiguousarray(frame.image.copy())
-    for path, number in _by_number(paths, numbers):
-        floor = np.column_stack([path[:, :2], np.zeros(len(path)), np.ones(len(path))])
-        pixels = project((floor @ camera_from_map.T)[:, :3], frame.intrinsics)
-        _draw(view, pixels, number)
+    view = camera_view(paths, numbers, frame.image, frame.intrinsics, camera_from_map)
     width = round(view.shape[1] * MAP_SIDE / view.shape[0])
     scaled = cv2.resize(view, (width, MAP_SIDE), interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(np.hstack([scaled, above]))
+
+
+def camera_view(
+    paths: Sequence[Floats],
+    numbers: Sequence[int],
+    image: Image,
+    intrinsics: Intrinsics,
+    camera_from_map: Floats,
+) -> Image:
+    """A copy of a camera's image with paths on the floor and their numbers, as `picture` has it."""
+    view = np.ascontiguousarray(image.copy())
+    for path, number in _by_number(paths, numbers):
+        floor = np.column_stack([path[:, :2], np.zeros(len(path)), np.ones(len(path))])
+        pixels = project((floor @ camera_from_map.T)[:, :3], intrinsics)
+        _draw(view, pixels, number)
+    return view
 
 
 def _from_above(

@@ -61,12 +61,17 @@ class Thing:
 
 @dataclass(frozen=True)
 class Shot:
-    """An image with what is in it."""
+    """An image with what is in it.
+
+    Attributes:
+        camera_height: metres above the floor; NaN where the scenes don't tell.
+    """
 
     image: Path
     depth: Path
     intrinsics: Intrinsics
     things: tuple[Thing, ...]
+    camera_height: float = float("nan")
 
     def frame(self) -> Frame:
         """Load the image and its depth."""
@@ -123,6 +128,7 @@ def _shots(file: Path, words: dict[str, Any], placed: bool) -> Iterator[Shot]:
             file.parent / "depth" / f"{name.stem}.png",
             Intrinsics(image["width"], image["height"], matrix),
             tuple(of_image.get(image["id"], ())),
+            float(camera.get("height_m", np.nan)),
         )
 
 

@@ -1,7 +1,27 @@
+import json
+
+import cv2
 import numpy as np
 import pytest
+from rendered_scenes import write_scenes
+from tiny_embedded_vlm import tiny_tower
 
-from vlm_robot.training.vlm.numbered_paths import Drawing, _camera_from_floor, choices, find_floor
+from vlm_robot.training.shots import load_shots
+from vlm_robot.training.vlm.features import (
+    BLANKS,
+    blanks,
+    compute_paths,
+    compute_shard,
+    features_of,
+)
+from vlm_robot.training.vlm.material import Material
+from vlm_robot.training.vlm.numbered_paths import (
+    Drawing,
+    _camera_from_floor,
+    all_seen,
+    choices,
+    find_floor,
+)
 from vlm_robot.types import Frame, Intrinsics
 
 TILT, HEIGHT = 0.4, 1.0
@@ -65,3 +85,40 @@ def test_the_paths_are_drawn_in_the_picture():
     drawn = DRAWING.on(plain, CAMERA)
     assert (drawn != plain).any(axis=2)[:, :192].any()
     assert (drawn != plain).any(axis=2)[:, 192:].any()
+
+
+def test_a_path_beside_the_picture_is_told():
+    assert all_seen(DRAWING, CAMERA)
+    assert not all_seen(Drawing((straight(0), straight(-6)), FLOOR), CAMERA)
+
+
+def write_floor(folder):
+    """Scenes whose depth shows a floor, from a camera of known height."""
+    scenes = write_scenes(folder)
+    shard = scenes / "shard-00000"
+    depth = np.nan_to_num(floor_frame().depth * 1000).clip(0, 60000).astype(np.uint16)
+    for file in (shard / "depth").glob("*.png"):
+        cv2.imwrite(str(file), depth)
+    coco = json.loads((shard / "coco.json").read_text())
+    for image in coco["images"]:
+        image["camera"]["height_m"] = HEIGHT
+    (shard / "coco.json").write_text(json.dumps(coco))
+    return scenes
+
+
+def test_training_draws_pictures_with_paths_where_they_were_computed(tmp_path):
+    scenes = write_floor(tmp_path / "scenes")
+    tower = tiny_tower()
+    compute_shard(tower, scenes / "shard-00000", tmp_path, seed=0)
+    np.save(tmp_path / BLANKS, features_of(tower, blanks(0, 3)))
+
+    def forms():
+        material = Material(scenes, tmp_path, placed=scenes, placed_features=tmp_path)
+        drawn = [material.draw(0, np.random.default_rng(seed), 16) for seed in range(150)]
+        return {pair.form: pair for one in drawn for pair in one.pairs}
+
+    assert not any(form.startswith("path_") for form in forms())
+    compute_paths(tower, load_shots(scenes), tmp_path, 6, seed=0)
+    asked = [pair for form, pair in forms().items() if form.startswith("path_")]
+    assert asked
+    assert all(pair.answer in ("1", "2", "3") for pair in asked)

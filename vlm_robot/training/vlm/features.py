@@ -4,6 +4,9 @@ The tower stays as it is in training, so that its features are kept, one file a 
 then runs the projector and the language model alone. Half of the images are taken by a poor
 camera, as `training.augmentation.photograph` has it.
 
+With `--paths N`, for scenes rendered with depth, pictures with numbered paths drawn in are written
+beside them, up to N a scene, with what can be asked of them.
+
 `--tower DIR` names a compact detector's folder; the tower is written beside the features, and
 goes with the model from there.
 """
@@ -11,6 +14,8 @@ goes with the model from there.
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -24,12 +29,16 @@ from vlm_robot.detection.compact.checkpoint import read_checkpoint
 from vlm_robot.models.checkpoint import find_checkpoint
 from vlm_robot.training.augmentation import photograph
 from vlm_robot.training.dataset import read_image
+from vlm_robot.training.shots import Shot, load_shots
+from vlm_robot.training.vlm.numbered_paths import choices, drawing_of
 from vlm_robot.types import Image, InputError
 
 TOWER = "tower"
 """Folder of the tower, in that of the features."""
 BLANKS = "blanks.npy"
 """Features of pictures of one colour."""
+PATHS = "paths"
+"""Name of the features of pictures with paths, and of what can be asked of them."""
 _BATCH = 25
 _BLANK_COUNT = 200
 
@@ -96,6 +105,38 @@ def blanks(seed: int, count: int = _BLANK_COUNT) -> list[Image]:
     return made
 
 
+def compute_paths(
+    tower: RegionTower, shots: Sequence[Shot], out: Path, count: int, seed: int
+) -> None:
+    """Write features of pictures with numbered paths, and for each its scene and what to ask.
+
+    The questions' file comes last, so that its presence tells that both are whole.
+    """
+    parts, asked, images = [], [], list[Image]()
+    for number, shot in enumerate(tqdm(shots, unit="scene")):
+        for time in range(count):
+            pick = np.random.default_rng([seed, 3, number, time])
+            drawing = drawing_of(shot, pick)
+            found = [
+                [index, *choice]
+                for index, thing in enumerate(shot.things)
+                for choice in (choices(drawing, thing.center) if drawing else ())
+            ]
+            if drawing is None or not found:
+                continue
+            images.append(_taken(drawing.on(read_image(shot.image), shot.intrinsics), pick))
+            asked.append({"scene": number, "paths": len(drawing.paths), "asked": found})
+            if len(images) == _BATCH:
+                parts.append(features_of(tower, images))
+                images.clear()
+    if images:
+        parts.append(features_of(tower, images))
+    if not parts:
+        raise InputError("no scene shows enough of its floor to draw paths on")
+    _write(out / f"{PATHS}.npy", np.concatenate(parts))
+    (out / f"{PATHS}.json").write_text(json.dumps(asked) + "\n")
+
+
 def _write(file: Path, features: np.ndarray) -> None:
     draft = file.with_suffix(".part")
     with draft.open("wb") as stream:
@@ -111,6 +152,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--tower", default="compact", help="a compact detector")
     parser.add_argument("--regions", type=int, default=20, help="tokens for things")
     parser.add_argument("--patch-size", type=int, default=96, help="of the grid's cells, pixels")
+    parser.add_argument("--paths", type=int, default=0, help="pictures with paths, of a scene")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
@@ -132,6 +174,8 @@ def main(arguments: list[str] | None = None) -> None:
     for index in tqdm(np.random.default_rng(options.seed).permutation(len(shards)), unit="shard"):
         if not (options.out / f"{shards[index].name}.npy").exists():
             compute_shard(tower, shards[index], options.out, options.seed)
+    if options.paths and not (options.out / f"{PATHS}.json").exists():
+        compute_paths(tower, load_shots(options.data), options.out, options.paths, options.seed)
 
 
 if __name__ == "__main__":

@@ -84,6 +84,22 @@ class Instructor:
             _not_there(names[3], pick),
         ]
 
+    def make_paths(
+        self, shot: Shot, asked: Sequence[tuple[int, str, int]], pick: Pick
+    ) -> list[Pair]:
+        """Pairs about a picture with numbered paths.
+
+        Args:
+            asked: thing's index, form and right number, as `features.compute_paths` writes them.
+        """
+        names = {id(thing): name for name, thing in self._namer.sure(shot, pick)}
+        pairs = [
+            _said(form, str(number), pick, x=names[id(shot.things[index])])
+            for index, form, number in asked
+            if id(shot.things[index]) in names
+        ]
+        return [pairs[i] for i in pick.permutation(len(pairs))]
+
     def _gone(self, shot: Shot, pick: Pick) -> list[str]:
         """Six names of what isn't there, of POPE's three orders, mixed."""
         orders = self._namer.orders(shot, pick)

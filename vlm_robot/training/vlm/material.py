@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from vlm_robot.training.shots import Shot, load_shots
-from vlm_robot.training.vlm.features import BLANKS
+from vlm_robot.training.vlm.features import BLANKS, PATHS
 from vlm_robot.training.vlm.instructions import Instructor, Pair
 from vlm_robot.types import InputError
 
-_BLANK, _PLACED = 0.03, 0.12
-"""Shares of pictures of one colour, and of scenes that tell where things are (where given)."""
+_BLANK, _PLACED, _PATHS = 0.03, 0.12, 0.08
+"""Shares of pictures of one colour, of scenes that tell where things are, and of numbered paths
+(the latter two where given)."""
 
 
 class Drawn(NamedTuple):
@@ -48,6 +50,8 @@ class Material:
         self._rows = _rows(load_shots(scenes, placed=False), features)[: most or None]
         more = _rows(load_shots(placed), placed_features) if placed and placed_features else []
         self._placed = more
+        self._asked, self._drawn = _paths(placed_features)
+        self._path_shots = load_shots(placed) if placed and self._asked else []
         self._blanks = np.load(features / BLANKS, mmap_mode="r")
         shots = [shot for shot, *_ in (*self._rows, *more)]
         self._instructor = Instructor(shots, negatives=negatives)
@@ -66,6 +70,12 @@ class Material:
         if chance < _BLANK:
             features = self._blanks[int(pick.integers(len(self._blanks)))]
             return Drawn(_tensor(features), self._instructor.make_blank(pick))
+        if self._asked and chance > 1 - _PATHS:
+            row = int(pick.integers(len(self._asked)))
+            shot = self._path_shots[self._asked[row]["scene"]]
+            pairs = self._instructor.make_paths(shot, self._asked[row]["asked"], pick)
+            if pairs:
+                return Drawn(_tensor(self._drawn[row]), pairs[:most_pairs])
         if self._placed and chance < _BLANK + _PLACED:
             shot, file, row = self._placed[int(pick.integers(len(self._placed)))]
         else:
@@ -74,6 +84,14 @@ class Material:
 
 
 Row = tuple[Shot, np.ndarray, int]
+
+
+def _paths(features: Path | None) -> tuple[list[dict[str, Any]], np.ndarray]:
+    """What can be asked of pictures with paths, and their features; none where not computed."""
+    if features is None or not (features / f"{PATHS}.json").exists():
+        return [], np.zeros(0)
+    asked: list[dict[str, Any]] = json.loads((features / f"{PATHS}.json").read_text())
+    return asked, np.load(features / f"{PATHS}.npy", mmap_mode="r")
 
 
 def _rows(shots: Sequence[Shot], features: Path) -> list[Row]:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vlm_robot.geometry.projection import project
 from vlm_robot.planning.judge_picture import camera_view
 from vlm_robot.training.shots import Pick, Shot
 from vlm_robot.types import Frame, Image, Intrinsics
@@ -27,6 +28,8 @@ _LEAST_FLOOR = 0.08
 _NEAR, _APART, _RATIO = 0.6, 0.35, 0.6
 """The best path is nearer than _NEAR metres, and nearer than the next by _APART and by _RATIO."""
 _POINTS = 60
+_LEAST_SEEN = 15
+"""Of a path's points, those that must lie in the picture."""
 
 
 class Drawing(NamedTuple):
@@ -85,8 +88,8 @@ def _points(frame: Frame, pick: Pick) -> Floats:
     chosen = pick.integers(len(rows), size=_SAMPLE) if len(rows) else np.zeros(0, int)
     pixels = np.column_stack([columns, rows, np.ones(len(rows))])[chosen]
     depth = frame.depth[rows[chosen], columns[chosen]].astype(np.float64)
-    rays: Floats = pixels @ np.linalg.inv(frame.intrinsics.matrix).T
-    return rays * depth[:, None]
+    rays = pixels @ np.linalg.inv(frame.intrinsics.matrix).T
+    return np.asarray(rays * depth[:, None], np.float64)
 
 
 def _camera_from_floor(down: Floats, height: float) -> Floats:
@@ -162,8 +165,23 @@ def _left(paths: Sequence[Floats], place: Floats, away: Sequence[Floats]) -> int
 
 
 def drawing_of(shot: Shot, pick: Pick) -> Drawing | None:
-    """Paths in a placed shot; None where its floor isn't seen."""
+    """Paths in a placed shot; None where its floor isn't seen, or not all of them."""
     if not np.isfinite(shot.camera_height):
         return None
     floor = find_floor(shot.frame(), shot.camera_height, pick)
-    return None if floor is None else draw_paths(floor, shot.intrinsics, pick)
+    if floor is None:
+        return None
+    drawing = draw_paths(floor, shot.intrinsics, pick)
+    return drawing if all_seen(drawing, shot.intrinsics) else None
+
+
+def all_seen(drawing: Drawing, intrinsics: Intrinsics) -> bool:
+    """Whether enough of every path is in the picture for its number to be read there."""
+    size = (intrinsics.width, intrinsics.height)
+    for path in drawing.paths:
+        floor = np.column_stack([path[:, :2], np.zeros(len(path)), np.ones(len(path))])
+        pixels = project((floor @ drawing.camera_from_floor.T)[:, :3], intrinsics)
+        inside = ((pixels >= 0) & (pixels < size)).all(axis=1)
+        if inside.sum() < _LEAST_SEEN:
+            return False
+    return True

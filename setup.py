@@ -91,7 +91,7 @@ setup(
     ],
     extras_require={
         **EXTRAS,
-        "dev": sum([EXTRAS[e] for e in ("sim", "train", "eval", "ray", "server")], TEST),
+        "dev": sum([EXTRAS[e] for e in ("sim", "train", "eval", "ray", "server", "vlm")], TEST),
     },
     entry_points={
         "console_scripts": [

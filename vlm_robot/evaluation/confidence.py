@@ -21,8 +21,9 @@ from vlm_robot.answering.confidence import fitted, signals
 from vlm_robot.answering.evidence import Conclusion, EvidenceAnswerer
 from vlm_robot.detection.factory import load_detector
 from vlm_robot.evaluation.answers import auroc
-from vlm_robot.evaluation.questions import Question, Shot, load_shots, make_questions
+from vlm_robot.evaluation.questions import Question, make_questions
 from vlm_robot.models.sentence_encoder import SentenceEncoder
+from vlm_robot.training.shots import Shot, load_shots
 
 _SHRINK = 0.02
 """Weight of the squared weights, by which seldom forms keep near to the common ones."""

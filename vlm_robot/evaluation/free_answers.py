@@ -26,6 +26,7 @@ from vlm_robot.answering.verification import UNSEEN
 from vlm_robot.answering.wording import a
 from vlm_robot.detection.factory import load_detector
 from vlm_robot.evaluation.answers import hits
+from vlm_robot.evaluation.path_questions import commonest, path_questions
 from vlm_robot.evaluation.questions import Expected, Question, make_questions
 from vlm_robot.models.device import memory
 from vlm_robot.models.sentence_encoder import SentenceEncoder
@@ -75,23 +76,22 @@ def ask(
     answerer: CheckedAnswerer, shots: Sequence[Shot], questions: Sequence[Question]
 ) -> list[Told]:
     """Ask every question with its picture, and with a blank one."""
-    told = []
-    for question in questions:
-        frame = shots[question.shot].frame()
-        found = answerer.conclude(question.text, frame, cancel=CancelToken())
-        blank = answerer.proposer.propose(question.text, _blank(frame), cancel=CancelToken())
-        yes = found.proposal.text.lower().startswith("yes")
-        wrong = found.verdict is Verdict.CONTRADICTED
-        told.append(
-            Told(
-                question.form,
-                is_right(question.expected, found.proposal.text),
-                is_right(question.expected, blank.text),
-                yes,
-                yes != wrong,
-            )
-        )
-    return told
+    return [tell(answerer, question, shots[question.shot].frame()) for question in questions]
+
+
+def tell(answerer: CheckedAnswerer, question: Question, frame: Frame) -> Told:
+    """Ask one question."""
+    found = answerer.conclude(question.text, frame, cancel=CancelToken())
+    blank = answerer.proposer.propose(question.text, _blank(frame), cancel=CancelToken())
+    yes = found.proposal.text.lower().startswith("yes")
+    wrong = found.verdict is Verdict.CONTRADICTED
+    return Told(
+        question.form,
+        is_right(question.expected, found.proposal.text),
+        is_right(question.expected, blank.text),
+        yes,
+        yes != wrong,
+    )
 
 
 def is_right(expected: Expected | None, text: str) -> bool:
@@ -253,9 +253,14 @@ def main() -> None:
     told = ask(answerer, shots, make_questions(shots, seed=options.seed, at_most=options.questions))
     loose = ask(answerer, shots, loose_questions(some, options.seed))
     figures = summary(told, loose, describe(answerer, verifier, some))
+    pairs = list(path_questions(some, options.seed))
+    paths = [tell(answerer, question, frame) for question, frame in pairs]
+    rights = [t.right for t in (*told, *paths)]
+    figures["accuracy, numbered paths among the forms"] = _mean(rights)
+    figures["numbered paths: right by the commonest number"] = commonest([q for q, _ in pairs])
     figures["CPU seconds to a description, median"] = seconds_to_answer(answerer, some[:20])
     figures["resident memory, GB"] = memory(torch.device("cpu")).peak / 1e9
-    print(report(figures, told))
+    print(report(figures, [*told, *paths]))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from vlm_robot.training.vlm import export as export_command
 from vlm_robot.training.vlm import features, train_vlm
 from vlm_robot.training.vlm.batches import collate, start_tokens, tokens_of
 from vlm_robot.training.vlm.export import export
-from vlm_robot.training.vlm.features import BLANKS, blanks, compute_shard, features_of
+from vlm_robot.training.vlm.features import BLANKS, TOWER, blanks, compute_shard, features_of
 from vlm_robot.training.vlm.instructions import Pair
 from vlm_robot.training.vlm.material import Material
 from vlm_robot.training.vlm.trainer import Trainer, TuneSettings
@@ -141,3 +141,14 @@ def test_scenes_without_features_are_told(folders, tmp_path):
 def test_a_run_that_never_was_cant_be_exported(tmp_path):
     with pytest.raises(InputError, match="train first"):
         export(tmp_path, tiny_tower(), tmp_path / "parts", "0" * 64)
+
+
+def test_features_of_two_towers_arent_mixed(folders, tmp_path):
+    scenes = folders[0]
+    features = tmp_path / "features"
+    other = tmp_path / "other"
+    for folder, weights in ((features, b"one"), (other, b"another")):
+        (folder / TOWER).mkdir(parents=True)
+        (folder / TOWER / "model.safetensors").write_bytes(weights)
+    with pytest.raises(InputError, match="different towers"):
+        Material(scenes, features, placed=scenes, placed_features=other)

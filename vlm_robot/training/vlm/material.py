@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vlm_robot.answering.embedded.parts import digest
 from vlm_robot.training.shots import Shot, load_shots
-from vlm_robot.training.vlm.features import BLANKS, PATHS
+from vlm_robot.training.vlm.features import BLANKS, PATHS, TOWER
 from vlm_robot.training.vlm.instructions import Instructor, Pair
 from vlm_robot.types import InputError
 
@@ -47,6 +48,8 @@ class Material:
         negatives: bool = True,
         most: int = 0,
     ) -> None:
+        if placed_features:
+            _check_towers(features, placed_features)
         self._rows = _rows(load_shots(scenes, placed=False), features)[: most or None]
         more = _rows(load_shots(placed), placed_features) if placed and placed_features else []
         self._placed = more
@@ -81,6 +84,15 @@ class Material:
         else:
             shot, file, row = self._rows[number]
         return Drawn(_tensor(file[row]), self._instructor.make(shot, pick)[:most_pairs])
+
+
+def _check_towers(*folders: Path) -> None:
+    files = [folder / TOWER / "model.safetensors" for folder in folders]
+    if len({digest(file) for file in files if file.exists()}) > 1:
+        names = " and ".join(map(str, folders))
+        raise InputError(
+            f"the features in {names} are of different towers: compute them with one --tower"
+        )
 
 
 Row = tuple[Shot, np.ndarray, int]

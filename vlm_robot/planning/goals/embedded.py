@@ -94,17 +94,19 @@ class EmbeddedInterpreter:
                 continue
             relation = _scene(read, relation, notes)
             if relation or _numbers(read, notes):
-                meant.append(_Meant(read, {}, frozenset(_PLACED if relation else ASKED)))
+                # A statement's number ('they close in ten minutes') limits nothing about the path.
+                settled = _PLACED if relation else () if is_statement(part) else ASKED
+                meant.append(_Meant(read, {}, frozenset(settled)))
             else:
                 meant.append(_Meant(read, plain_words.read(read), frozenset()))
-        if any(not part.plain and not part.settled for part in meant):
+        if any(part.open or is_statement(part.clause.text) for part in meant):
             whole = text if len(meant) == len(parts) else ". ".join(m.clause.text for m in meant)
             self._by_meaning(whole, meant, notes)
         else:
             _plainly(meant, {}, notes)
 
     def _by_meaning(self, whole: str, meant: Sequence[_Meant], notes: _Notes) -> None:
-        """Read what has no plain words: the goal as a whole says what, its clauses how much."""
+        """Read beyond plain words: the goal as a whole says what, its clauses how much."""
         reading = self._head.read([whole, *(part.clause.text for part in meant)])
         found: dict[str, tuple[float, int]] = {}
         for place in np.flatnonzero(np.abs(reading.wishes[0]) >= ASKED_FROM):

@@ -1,8 +1,18 @@
+import cv2
 import numpy as np
 import pytest
 from rendered_scenes import write_scenes
 
-from vlm_robot.evaluation.answers import Record, TrueBoxes, auroc, hits, pope, report, risk_coverage
+from vlm_robot.evaluation.answers import (
+    Record,
+    TrueBoxes,
+    auroc,
+    hits,
+    plot_risk,
+    pope,
+    report,
+    risk_coverage,
+)
 from vlm_robot.evaluation.questions import Expected, make_questions
 from vlm_robot.training.shots import load_shots
 from vlm_robot.types import InputError
@@ -96,6 +106,17 @@ def test_risk_falls_where_confidence_is_honest():
     risks = dict(risk_coverage(records, "confidence"))
     assert risks[0.5] == 0.0
     assert risks[1.0] == 0.5
+
+
+def test_the_curves_of_a_telling_signal_and_an_idle_one_are_drawn_apart(tmp_path):
+    honest = [record(right=k >= 5, confidence=k / 10) for k in range(10)]
+    idle = [record(right=k % 2 == 0, confidence=0.5) for k in range(10)]
+    pictures = []
+    for name, records in (("honest", honest), ("idle", idle)):
+        plot_risk(records, tmp_path / f"{name}.png")
+        pictures.append(cv2.imread(str(tmp_path / f"{name}.png")))
+    assert min(picture.std() for picture in pictures) > 5
+    assert not np.array_equal(*pictures)
 
 
 def test_the_report_names_every_form():

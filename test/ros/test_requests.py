@@ -143,9 +143,17 @@ def test_a_wrong_detect_request_is_refused_with_its_mend(make_graph, request_, c
     assert text in response.error_msg
 
 
-def test_an_old_frame_is_refused(held_graph):
+@pytest.mark.parametrize(
+    ("service", "name", "request_"),
+    [
+        (Detect, "detect", Detect.Request()),
+        (Ask, "ask", Ask.Request(question="is there a chair?")),
+    ],
+    ids=["detect", "ask"],
+)
+def test_an_old_frame_is_refused(held_graph, service, name, request_):
     held_graph.node.set_parameters([Parameter("max_frame_age", value=0.01)])
-    response = held_graph.call(Detect, "/vlm_robot/detect", Detect.Request())
+    response = held_graph.call(service, f"/vlm_robot/{name}", request_)
     assert response.error_code == CODES.STALE_FRAME
     assert "max_frame_age is 0.01 s" in response.error_msg
 
@@ -253,10 +261,18 @@ def test_a_request_past_its_deadline_gets_an_error_in_time(held_graph):
     assert response.error_code == CODES.DEADLINE
 
 
-def test_many_requests_at_once_are_served_or_refused(held_graph):
+@pytest.mark.parametrize(
+    ("service", "name", "request_"),
+    [
+        (Detect, "detect", Detect.Request()),
+        (Ask, "ask", Ask.Request(question="is there a chair?")),
+    ],
+    ids=["detections", "questions"],
+)
+def test_many_requests_at_once_are_served_or_refused(held_graph, service, name, request_):
     hold(held_graph)
-    client = held_graph.client.create_client(Detect, "/vlm_robot/detect", qos_profile=SERVICE_QOS)
-    futures = [client.call_async(Detect.Request()) for _ in range(100)]
+    client = held_graph.client.create_client(service, f"/vlm_robot/{name}", qos_profile=SERVICE_QOS)
+    futures = [client.call_async(request_) for _ in range(100)]
     busy = [CODES.BUSY]
 
     def refused():
@@ -282,12 +298,32 @@ def test_an_answer_carries_its_images_header_and_goes_out_on_the_topic(held_grap
 
 
 @pytest.mark.parametrize(
-    "question", [pytest.param("", id="empty"), pytest.param("is it? " * 3000, id="20 kB")]
+    ("request_", "code", "text"),
+    [
+        pytest.param({"question": ""}, CODES.INVALID_REQUEST, "is empty", id="empty"),
+        pytest.param(
+            {"question": "is it? " * 3000}, CODES.INVALID_REQUEST, "2000 are the most", id="20 kB"
+        ),
+        pytest.param(
+            {"question": "is there a chair?", "camera": "hand"},
+            CODES.UNKNOWN_CAMERA,
+            "there are camera",
+            id="camera unknown",
+        ),
+    ],
 )
-def test_a_wrong_question_is_refused(held_graph, question):
-    response = held_graph.call(Ask, "/vlm_robot/ask", Ask.Request(question=question))
-    assert response.error_code == CODES.INVALID_REQUEST
-    assert response.error_msg
+def test_a_wrong_question_is_refused(held_graph, request_, code, text):
+    response = held_graph.call(Ask, "/vlm_robot/ask", Ask.Request(**request_))
+    assert response.error_code == code
+    assert text in response.error_msg
+
+
+def test_a_question_before_the_first_frame_is_refused(make_graph):
+    graph = make_graph().start()
+    request = Ask.Request(question="is there a chair?")
+    response = graph.call(Ask, "/vlm_robot/ask", request)
+    assert response.error_code == CODES.NO_FRAME
+    assert "has sent no image yet" in response.error_msg
 
 
 @pytest.fixture

@@ -15,6 +15,10 @@ from vlm_robot.planning.goals.courtesy import bare
         "Don't forget to take the shortest way.",
         "Please remember to take the shortest way. Thank you!",
         "Hey robot, take the shortest way.",
+        "As agreed this morning: take the shortest way.",
+        "My wish is this: take the shortest way.",
+        "Operator to unit three: take the shortest way.",
+        "Take the shortest way. Over and out.",
     ],
 )
 def test_a_courtesy_is_taken_off(polite: str) -> None:
@@ -27,6 +31,7 @@ def test_a_courtesy_is_taken_off(polite: str) -> None:
         "Don't hurry.",
         "So that nobody sees you, stay behind the crates.",
         "Please",
+        "Now hurry.",
         "Remember that the tank is full to the brim.",
     ],
 )

@@ -16,7 +16,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -32,6 +32,9 @@ from vlm_robot_msgs.msg import GroundedAnswer
 from vlm_robot_msgs.msg import PlanEvaluation as PlanEvaluationMsg
 from vlm_robot_msgs.srv import Ask
 
+from vlm_robot.answering.answerer import EMBEDDED_VLM
+from vlm_robot.answering.embedded.assembly import assemble
+from vlm_robot.models.checkpoint import ModelError
 from vlm_robot.replay.bag import Bag
 from vlm_robot.ros.play_bag import BagPlayer
 from vlm_robot.types import Verdict
@@ -46,6 +49,8 @@ QUESTIONS = {
     "What is the meaning of life?": "",
 }
 """With what must be in view when they are asked, if it ever is."""
+FREE_QUESTION = "What can you see in front of you?"
+"""For the embedded VLM."""
 START_TIMEOUT = 120.0
 """Seconds. The first start of a machine reads torch from a cold disk."""
 
@@ -103,11 +108,16 @@ class Listener(Node):
 
 
 @contextmanager
-def node_process(config: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The node as a process of its own; stopped by SIGINT as by a user."""
+def node_process(config: Path, *parameters: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The node as a process of its own; stopped by SIGINT as by a user.
+
+    Args:
+        parameters: 'name:=value', beside those of the file.
+    """
     command = [
         *(sys.executable, "-m", "vlm_robot.ros.main", "--ros-args"),
         *("--params-file", str(config), "--log-level", "warn"),
+        *(word for parameter in parameters for word in ("-p", parameter)),
         *("-r", "~/costmap:=/map", "-r", "~/candidate_paths:=/candidate_paths"),
     ]
     process = subprocess.Popen(command)
@@ -135,11 +145,25 @@ def spinning(node: Node) -> Iterator[None]:
         thread.join(5)
 
 
-def run(bag_path: Path, config: Path, out: Path, console: Console) -> bool:
-    """Play, ask, print, write pictures. Returns whether every part of the node answered."""
+class Drive(NamedTuple):
+    """A bag being played to a node."""
+
+    listener: Listener
+    playing: threading.Thread
+
+
+@contextmanager
+def drive(
+    bag_path: Path, config: Path, console: Console, *parameters: str
+) -> Iterator[Drive | None]:
+    """A node and a bag played to it, until the block is left; None where the node won't start."""
     listener = Listener()
     start = time.monotonic()
-    with node_process(config) as process, spinning(listener), Bag(bag_path) as bag:
+    with (
+        node_process(config, *parameters) as process,
+        spinning(listener),
+        Bag(bag_path) as bag,
+    ):
         player = BagPlayer(listener, bag)
         # The node subscribes only when it is configured and has found the topic.
         ready = player.wait_for_subscriber(
@@ -147,20 +171,50 @@ def run(bag_path: Path, config: Path, out: Path, console: Console) -> bool:
         )
         if not ready:
             console.print("The node did not start; its messages above say why.")
-            return False
+            yield None
+            return
         console.print(f"node ready after {time.monotonic() - start:.1f} s, playing {bag_path.name}")
         stop = threading.Event()
         playing = threading.Thread(target=player.play, args=(stop,), daemon=True)
         playing.start()
+        try:
+            yield Drive(listener, playing)
+        finally:
+            stop.set()
+            playing.join()
+            player.close()
+
+
+def run(bag_path: Path, config: Path, out: Path, console: Console) -> bool:
+    """Play, ask, print, write pictures. Returns whether every part of the node answered."""
+    with drive(bag_path, config, console) as under_way:
+        if under_way is None:
+            return False
+        listener, playing = under_way
         answers = _ask_while(playing, listener)
         playing.join()
         _settle(listener)
-        player.close()
+    answers[FREE_QUESTION] = ask_freely(bag_path, config, console)
     print_tables(listener, answers, console)
     written = write_pictures(listener, out)
     console.print(f"{len(written)} annotated pictures in {out}")
-    answered = [answer for answer in answers.values() if not isinstance(answer, str)]
+    answered = not any(isinstance(answer, str) for answer in answers.values())
     return bool(listener.frames and answered and listener.plans and written)
+
+
+def ask_freely(bag_path: Path, config: Path, console: Console) -> GroundedAnswer | str:
+    """What a node with the embedded VLM answers; a text is what went wrong."""
+    try:
+        assemble(tell=console.print)
+    except ModelError as error:
+        return str(error)
+    with drive(bag_path, config, console, f"answerer:={EMBEDDED_VLM}") as under_way:
+        if under_way is None:
+            return "the node did not start"
+        listener, playing = under_way
+        while playing.is_alive() and not listener.frames[CAMERAS[0]]:
+            playing.join(0.05)
+        return listener.answer(FREE_QUESTION)
 
 
 def _ended(process: subprocess.Popen[bytes]) -> threading.Event:

@@ -431,7 +431,8 @@ def test_the_text_is_streamed_too(make_answerer):
 
 
 def test_an_unknown_answerer_is_told_with_the_known_ones():
-    with pytest.raises(ModelError, match="'oracle' is neither 'evidence' nor 'server' nor a model"):
+    known = "'oracle' is neither 'evidence' nor 'embedded_vlm' nor 'server' nor a model"
+    with pytest.raises(ModelError, match=known):
         load_answerer("oracle", detector=FakeDetector())
 
 

@@ -51,6 +51,8 @@ QUESTIONS = {
 """With what must be in view when they are asked, if it ever is."""
 FREE_QUESTION = "What can you see in front of you?"
 """For the embedded VLM."""
+FREE_TIMEOUT = 60.0
+"""Seconds: a core that is shared may take a while over a sentence."""
 START_TIMEOUT = 120.0
 """Seconds. The first start of a machine reads torch from a cold disk."""
 
@@ -194,12 +196,13 @@ def run(bag_path: Path, config: Path, out: Path, console: Console) -> bool:
         answers = _ask_while(playing, listener)
         playing.join()
         _settle(listener)
-    answers[FREE_QUESTION] = ask_freely(bag_path, config, console)
+    free = answers[FREE_QUESTION] = ask_freely(bag_path, config, console)
     print_tables(listener, answers, console)
     written = write_pictures(listener, out)
     console.print(f"{len(written)} annotated pictures in {out}")
-    answered = not any(isinstance(answer, str) for answer in answers.values())
-    return bool(listener.frames and answered and listener.plans and written)
+    answered = [answer for answer in answers.values() if not isinstance(answer, str)]
+    whole = listener.frames and answered and listener.plans and written
+    return bool(whole) and not isinstance(free, str)
 
 
 def ask_freely(bag_path: Path, config: Path, console: Console) -> GroundedAnswer | str:
@@ -208,13 +211,14 @@ def ask_freely(bag_path: Path, config: Path, console: Console) -> GroundedAnswer
         assemble(tell=console.print)
     except ModelError as error:
         return str(error)
-    with drive(bag_path, config, console, f"answerer:={EMBEDDED_VLM}") as under_way:
+    patient = f"request_deadline:={FREE_TIMEOUT}"
+    with drive(bag_path, config, console, f"answerer:={EMBEDDED_VLM}", patient) as under_way:
         if under_way is None:
             return "the node did not start"
         listener, playing = under_way
         while playing.is_alive() and not listener.frames[CAMERAS[0]]:
             playing.join(0.05)
-        return listener.answer(FREE_QUESTION)
+        return listener.answer(FREE_QUESTION, FREE_TIMEOUT)
 
 
 def _ended(process: subprocess.Popen[bytes]) -> threading.Event:

@@ -10,9 +10,10 @@ from tiny_chat_models import byte_tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from vlm_robot.answering.embedded.network import new_projector
-from vlm_robot.answering.embedded.parts import digest, save_parts
+from vlm_robot.answering.embedded.parts import save_parts
 from vlm_robot.answering.embedded.tower import RegionTower, RegionTowerConfig
 from vlm_robot.detection.compact.network import NetworkConfig
+from vlm_robot.models.checkpoint import digest
 
 NETWORK = NetworkConfig(0.25, neck_width=16, region_width=24, embedding=16)
 RANK = 2

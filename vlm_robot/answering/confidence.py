@@ -14,6 +14,7 @@ import numpy as np
 
 from vlm_robot.answering.queries import Query
 from vlm_robot.answering.reasoning import Finding
+from vlm_robot.answering.relations import log_odds, logistic
 from vlm_robot.types import Detections
 
 _LEAST = 0.01
@@ -42,9 +43,8 @@ def signals(query: Query, finding: Finding, detections: Detections) -> dict[str,
 def fitted(weights: Mapping[str, float], values: Mapping[str, float]) -> float:
     """Probability that the finding is right; a signal without a weight counts for nothing."""
     odds = sum(weights.get(name, 0.0) * value for name, value in values.items())
-    return float(1.0 / (1.0 + np.exp(-odds)))
+    return float(logistic(np.asarray(odds)))
 
 
 def _log_odds(probability: float) -> float:
-    clipped = min(max(probability, _LEAST), 1 - _LEAST)
-    return float(np.log(clipped / (1 - clipped)))
+    return float(log_odds(np.asarray(probability), least=_LEAST))

@@ -57,6 +57,12 @@ def logistic(margin: Floats) -> Floats:
     return np.asarray(0.5 * (1.0 + np.tanh(0.5 * margin)), np.float64)
 
 
+def log_odds(probabilities: Floats, *, least: float) -> Floats:
+    """log(p / (1 - p)), of probabilities that are `least` from 0 and 1 at least."""
+    clipped = np.clip(probabilities, least, 1 - least)
+    return np.asarray(np.log(clipped / (1 - clipped)), np.float64)
+
+
 def in_image(kind: RelationKind, things: Places) -> Floats:
     """(N,) whether things are in that part of the image; thirds make the middle."""
     at = things.middles / np.array(things.image_size)

@@ -19,6 +19,7 @@ from vlm_robot.answering.relations import (
     between,
     comes_before,
     in_image,
+    log_odds,
     logistic,
     overlap,
     quality_values,
@@ -29,6 +30,8 @@ from vlm_robot.geometry.depth import boxes_from_depth
 from vlm_robot.types import Detections, Frame
 
 PRESENT = 0.5
+LEAST_SCORE = 1e-4
+"""Scores nearer to 0 or 1 say no more of presence."""
 _SURE = 0.9
 """From this probability on a thing is spoken of as seen."""
 _WEAKEST = 0.03
@@ -336,6 +339,5 @@ class Scene:
 
 def probabilities(scores: Floats, fit: Presence) -> Floats:
     """(N,) what a fit makes of scores (N,)."""
-    clipped = np.clip(scores, 1e-4, 1 - 1e-4)
     even = np.log(fit.even / (1 - fit.even))
-    return logistic(fit.slope * (np.log(clipped / (1 - clipped)) - even))
+    return logistic(fit.slope * (log_odds(scores, least=LEAST_SCORE) - even))

@@ -23,6 +23,7 @@ from vlm_robot.answering.evidence import Conclusion, EvidenceAnswerer
 from vlm_robot.answering.parsing import singular
 from vlm_robot.detection.detector import DetectionOptions, Detector, EncodedPrompts, ModelInfo
 from vlm_robot.detection.factory import load_detector
+from vlm_robot.detection.postprocess import iou_matrix
 from vlm_robot.detection.prompts import PromptSet
 from vlm_robot.evaluation.questions import Question, make_questions
 from vlm_robot.models.sentence_encoder import SentenceEncoder
@@ -148,12 +149,7 @@ def _record(question: Question, found: Conclusion, seconds: float) -> Record:
 
 def hits(boxes: NDArray[np.float32], true: NDArray[np.float32]) -> bool:
     """Whether any of `boxes` (N, 4) is on any of `true` (M, 4), by IoU."""
-    low = np.maximum(boxes[:, None, :2], true[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], true[None, :, 2:])
-    shared = np.maximum(high - low, 0).prod(axis=2)
-    areas = [np.maximum(b[:, 2:] - b[:, :2], 0).prod(axis=1) for b in (boxes, true)]
-    iou = shared / np.maximum(areas[0][:, None] + areas[1][None] - shared, 1e-9)
-    return bool((iou >= HIT_IOU).any())
+    return bool((iou_matrix(boxes, true) >= HIT_IOU).any())
 
 
 def auroc(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
@@ -205,8 +201,7 @@ def summary(records: Sequence[Record]) -> dict[str, float]:
     for kind in POPE:
         figures[f"POPE F1, {kind}"] = pope(records, kind)["F1"]
     for name in SIGNALS:
-        values = np.array([getattr(r, name.replace(" ", "_")) for r in given])
-        figures[f"AUROC of {name}"] = auroc(values, right)
+        figures[f"AUROC of {name}"] = auroc(_values(given, name), right)
     figures["calibration error"] = calibration_error(given)
     return figures
 
@@ -230,15 +225,25 @@ def calibration_error(given: Sequence[Record], bins: int = 10) -> float:
 
 def risk_coverage(given: Sequence[Record], signal: str) -> list[tuple[float, float]]:
     """Share of wrong answers among the surest part of those given, by that part's share."""
-    values = np.array([getattr(r, signal.replace(" ", "_")) for r in given])
-    return risks(values, np.array([r.right for r in given]))
+    return risks(_values(given, signal), np.array([r.right for r in given]))
+
+
+def _values(given: Sequence[Record], signal: str) -> NDArray[np.float64]:
+    return np.array([getattr(r, signal.replace(" ", "_")) for r in given])
 
 
 def risks(values: NDArray[np.float64], right: NDArray[np.bool_]) -> list[tuple[float, float]]:
     """(coverage, share wrong) of the answers with the highest values, for a few coverages."""
-    wrong = (~right[np.argsort(-values, kind="stable")]).astype(float)
+    risk = every_risk(values, right) if len(right) else np.array([np.nan])
     sizes = [max(1, round(c * len(right))) for c in COVERAGES]
-    return [(c, float(wrong[:n].mean())) for c, n in zip(COVERAGES, sizes, strict=True)]
+    return [(c, float(risk[n - 1])) for c, n in zip(COVERAGES, sizes, strict=True)]
+
+
+def every_risk(values: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(N,) share wrong of the 1, 2, … N answers with the highest values."""
+    wrong = (~right[np.argsort(-values, kind="stable")]).astype(float)
+    risk: NDArray[np.float64] = np.cumsum(wrong) / np.arange(1, len(wrong) + 1)
+    return risk
 
 
 def report(records: Sequence[Record]) -> str:
@@ -272,10 +277,8 @@ def plot_risk(given: Sequence[Record], path: Path) -> None:
     figure = Figure(figsize=(6, 4), layout="constrained")
     axis = figure.subplots()
     for signal in SIGNALS:
-        values = np.array([getattr(r, signal.replace(" ", "_")) for r in given])
-        wrong = np.array([not r.right for r in given], float)[np.argsort(-values, kind="stable")]
-        kept = np.arange(1, len(given) + 1)
-        axis.plot(kept / len(given), np.cumsum(wrong) / kept, label=signal)
+        risk = every_risk(_values(given, signal), np.array([r.right for r in given]))
+        axis.plot(np.arange(1, len(risk) + 1) / len(risk), risk, label=signal)
     axis.set(xlabel="coverage: share of answers kept, surest first", ylabel="risk: share wrong")
     axis.set(xlim=(0, 1), ylim=(0, None))
     axis.legend()

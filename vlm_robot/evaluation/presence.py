@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from vlm_robot.answering import AnswerOptions
+from vlm_robot.answering.relations import log_odds
+from vlm_robot.answering.scene import LEAST_SCORE
 from vlm_robot.detection.detector import Detector, Presence
 from vlm_robot.detection.factory import load_detector
 from vlm_robot.detection.prompts import prompt_set
@@ -75,8 +77,7 @@ def fit(scores: NDArray[np.float64], right: NDArray[np.bool_], there: NDArray[np
 
 def fit_logistic(scores: NDArray[np.float64], right: NDArray[np.bool_]) -> Presence:
     """Maximum likelihood of `right` under the logistic of the score's log-odds."""
-    clipped = np.clip(scores, 1e-4, 1 - 1e-4)
-    odds = np.log(clipped / (1 - clipped))
+    odds = log_odds(scores, least=LEAST_SCORE)
 
     def loss(parameters: NDArray[np.float64]) -> float:
         margin = np.where(right, 1.0, -1.0) * (parameters[0] * odds + parameters[1])

@@ -5,6 +5,7 @@ Nothing is downloaded, nothing is unpickled, and no code of a checkpoint runs.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -135,3 +136,9 @@ def _weights(folder: Path, what: str, mend: str) -> list[Path]:
             " and save it by `save_pretrained`"
         )
     raise ModelError(f"{what} has no weights (*.safetensors): {mend}")
+
+
+def digest(file: Path) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

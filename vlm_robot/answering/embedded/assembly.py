@@ -26,10 +26,10 @@ from transformers.utils import logging
 from vlm_robot.answering.answerer import EMBEDDED_VLM
 from vlm_robot.answering.embedded.language import language_file, load_language
 from vlm_robot.answering.embedded.network import add_image_token, llava_config
-from vlm_robot.answering.embedded.parts import SHIPPED, Parts, digest, read_parts
+from vlm_robot.answering.embedded.parts import SHIPPED, Parts, read_parts
 from vlm_robot.answering.embedded.template import END, IMAGE, chat_template
 from vlm_robot.answering.embedded.tower import RegionTowerConfig
-from vlm_robot.models.checkpoint import ModelError
+from vlm_robot.models.checkpoint import ModelError, digest
 
 COMMAND = "vlm-robot assemble"
 _SEAL = "assembled.json"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from vlm_robot.models.checkpoint import BUNDLED, ModelError
+from vlm_robot.models.checkpoint import BUNDLED, ModelError, digest
 
 SHIPPED = BUNDLED / "embedded_vlm"
 WEIGHTS, DESCRIPTION = "parts.safetensors", "parts.json"
@@ -109,9 +108,3 @@ def read_parts(folder: Path = SHIPPED) -> Parts:
         raise ModelError(
             f"{folder} can't be read ({error!r}): install the package again"
         ) from error
-
-
-def digest(file: Path) -> str:
-    """The sha256 of a file, in hexadecimal."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from vlm_robot.detection.compact.network import CompactNetwork, NetworkConfig
-from vlm_robot.models.checkpoint import ModelError
+from vlm_robot.models.checkpoint import ModelError, digest
 
 MODEL_TYPE = "vlm_robot_compact"
 FORMAT_VERSION = 1
@@ -69,7 +68,7 @@ def write_config(folder: Path, config: CompactConfig) -> None:
     content = {
         "model_type": MODEL_TYPE,
         "format_version": FORMAT_VERSION,
-        "weights_sha256": _digest(folder / WEIGHTS),
+        "weights_sha256": digest(folder / WEIGHTS),
         **asdict(config),
     }
     (folder / CONFIG).write_text(json.dumps(content, indent=2) + "\n")
@@ -86,7 +85,7 @@ def read_checkpoint(folder: Path) -> tuple[CompactNetwork, CompactConfig]:
     file = folder / WEIGHTS
     if not file.is_file():
         raise ModelError(f"{file} is missing: copy the model's folder again, or reinstall")
-    if _digest(file) != content.get("weights_sha256"):
+    if digest(file) != content.get("weights_sha256"):
         raise ModelError(
             f"{file} is damaged, or not the one that {CONFIG} describes: copy the model's folder"
             " again, or reinstall"
@@ -129,7 +128,3 @@ def _parse_config(file: Path, content: dict[str, Any]) -> CompactConfig:
     if width % 32 or height % 32 or width <= 0 or height <= 0:
         raise ModelError(f"{file}: input_size {width}x{height} must be multiples of 32")
     return config
-
-
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()

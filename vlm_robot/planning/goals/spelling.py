@@ -6,7 +6,6 @@ import re
 from functools import cache
 from typing import NamedTuple
 
-from rapidfuzz.distance import OSA
 from spellchecker import SpellChecker
 
 _LEAST_LETTERS = 3
@@ -69,17 +68,13 @@ def mend(text: str) -> Mended:
 
 def _meant(word: str) -> str | None:
     """The word that was meant; None for a sound one, and where none is near."""
-    if len(word) < _LEAST_LETTERS or word in _WORDS_OF_PATHS | _ALSO_WORDS:
+    if len(word) < _LEAST_LETTERS or word in _ALSO_WORDS:
         return None
     dictionary = _dictionary()
     if word in dictionary or any(old.sub(new, word) in dictionary for old, new in _AMERICAN):
         return None
-    near = (dictionary.candidates(word) or set()) | {
-        known for known in _WORDS_OF_PATHS if OSA.distance(word, known, score_cutoff=1) == 1
-    }
-    known = {one for one in near if one != word and one.isalpha()}
-    ranked = sorted(known, key=lambda one: (one not in _WORDS_OF_PATHS, -dictionary[one], one))
-    return ranked[0] if ranked else None
+    near = {one for one in dictionary.candidates(word) or () if one != word and one.isalpha()}
+    return min(near, key=lambda w: (w not in _WORDS_OF_PATHS, -dictionary[w], w), default=None)
 
 
 @cache

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vlm_robot.answering.embedded.tower import boxes_of
+from vlm_robot.detection.postprocess import iou_matrix
 from vlm_robot.training.shots import Shot
 from vlm_robot.training.vlm.material import Material
 
@@ -77,11 +78,7 @@ def _names(shot: Shot, features: Tensor) -> list[str | None]:
     is_thing = features[:, 0].numpy() != 0
     size = np.array([shot.intrinsics.width, shot.intrinsics.height] * 2)
     true = np.array([t.box for t in shot.things], np.float32).reshape(-1, 4) / size
-    low = np.maximum(boxes[:, None, :2], true[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], true[None, :, 2:])
-    shared = np.maximum(high - low, 0).prod(2)
-    areas = [np.maximum(b[:, 2:] - b[:, :2], 0).prod(1) for b in (boxes, true)]
-    iou = shared / np.maximum(areas[0][:, None] + areas[1][None] - shared, 1e-9)
+    iou = iou_matrix(boxes, true)
     names: list[str | None] = []
     for row in range(len(features)):
         best = float(iou[row].max(initial=0.0))

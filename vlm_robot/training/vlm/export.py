@@ -9,10 +9,11 @@ from typing import Any
 import torch
 
 from vlm_robot.answering.embedded.language import language_file
-from vlm_robot.answering.embedded.parts import SHIPPED, digest, save_parts
+from vlm_robot.answering.embedded.parts import SHIPPED, save_parts
 from vlm_robot.answering.embedded.tower import RegionTower
+from vlm_robot.models.checkpoint import digest
 from vlm_robot.training.vlm.features import TOWER
-from vlm_robot.training.vlm.trainer import CHECKPOINT
+from vlm_robot.training.vlm.trainer import CHECKPOINT, SCALE
 from vlm_robot.types import InputError
 
 
@@ -35,7 +36,7 @@ def export(run: Path, tower: RegionTower, out: Path, language_sha256: str) -> No
         weights,
         tower=_sizes(tower),
         language_sha256=language_sha256,
-        scale=2.0,  # alpha is twice the rank
+        scale=SCALE,
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vlm_robot.answering.embedded.parts import digest
+from vlm_robot.models.checkpoint import digest
 from vlm_robot.training.shots import Shot, load_shots
 from vlm_robot.training.vlm.features import BLANKS, PATHS, TOWER
 from vlm_robot.training.vlm.instructions import Instructor, Pair
@@ -51,10 +51,10 @@ class Material:
         if placed_features:
             _check_towers(features, placed_features)
         self._rows = _rows(load_shots(scenes, placed=False), features)[: most or None]
-        more = _rows(load_shots(placed), placed_features) if placed and placed_features else []
+        self._placed_shots = load_shots(placed) if placed and placed_features else []
+        more = _rows(self._placed_shots, placed_features) if placed and placed_features else []
         self._placed = more
         self._asked, self._drawn = _paths(placed_features)
-        self._path_shots = load_shots(placed) if placed and self._asked else []
         self._blanks = np.load(features / BLANKS, mmap_mode="r")
         shots = [shot for shot, *_ in (*self._rows, *more)]
         self._instructor = Instructor(shots, negatives=negatives)
@@ -75,7 +75,7 @@ class Material:
             return Drawn(_tensor(features), self._instructor.make_blank(pick))
         if self._asked and chance > 1 - _PATHS:
             row = int(pick.integers(len(self._asked)))
-            shot = self._path_shots[self._asked[row]["scene"]]
+            shot = self._placed_shots[self._asked[row]["scene"]]
             pairs = self._instructor.make_paths(shot, self._asked[row]["asked"], pick)
             if pairs:
                 return Drawn(_tensor(self._drawn[row]), pairs[:most_pairs])

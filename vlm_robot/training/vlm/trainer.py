@@ -23,6 +23,8 @@ from vlm_robot.training.vlm.batches import TextBatch, collate, start_tokens, tok
 from vlm_robot.training.vlm.material import Material
 
 CHECKPOINT = "last.pt"
+SCALE = 2
+"""Of the low-rank products: alpha over rank."""
 _LOG = "log.csv"
 _LOGGED_STEPS = 10
 LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -72,7 +74,7 @@ class Trainer:
         self.language = language.requires_grad_(False)
         if settings.rank:
             low_rank = LoraConfig(
-                r=settings.rank, lora_alpha=2 * settings.rank, target_modules=list(LAYERS)
+                r=settings.rank, lora_alpha=SCALE * settings.rank, target_modules=list(LAYERS)
             )
             inject_adapter_in_model(low_rank, self.language)
         self.projector = new_projector(tower, language.config)

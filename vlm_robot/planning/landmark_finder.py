@@ -10,14 +10,12 @@ from pytransform3d.rotations import matrix_from_quaternion
 
 from vlm_robot.geometry.projection import unproject
 from vlm_robot.geometry.transforms import FrameTree, FrameTreeError, transform_boxes
+from vlm_robot.planning.floor_outline import FARTHEST, FLAT, floor_outline
 from vlm_robot.planning.landmark_memory import LandmarkMemory
 from vlm_robot.planning.landmarks import SeenLandmark, key
 from vlm_robot.types import Observation
 
 Floats = NDArray[np.float64]
-
-FARTHEST_ON_GROUND = 15.0
-"""Metres. Farther, a pixel's error moves a point on the ground by more than a robot's length."""
 
 
 class LandmarkFinder:
@@ -75,6 +73,7 @@ class LandmarkFinder:
         self, observation: Observation, matrix: Floats, frame_id: str
     ) -> list[SeenLandmark]:
         positions, sizes = _on_ground(observation, matrix)
+        flat = np.zeros(len(positions), bool)
         boxes = observation.boxes_3d
         if boxes is not None and boxes.valid.any():
             to_frame = self._transforms.lookup(frame_id, boxes.frame_id, observation.frame.stamp)
@@ -83,12 +82,18 @@ class LandmarkFinder:
             x, y, z, w = placed.orientation
             axes = np.abs(matrix_from_quaternion([w, x, y, z]))
             sizes[boxes.valid] = boxes.sizes[boxes.valid] @ axes.T
+            flat = boxes.valid & (np.abs(positions[:, 2]) < FLAT)
+        outlines = [
+            floor_outline(observation.frame, box, matrix) if lies else ()
+            for box, lies in zip(observation.detections.boxes, flat, strict=True)
+        ]
         return [
             SeenLandmark(
                 observation.detections.phrase(i),
                 (float(x), float(y), float(z)),
                 (float(dx), float(dy), float(dz)),
                 float(observation.detections.scores[i]),
+                outline=outlines[i],
             )
             for i, ((x, y, z), (dx, dy, dz)) in enumerate(zip(positions, sizes, strict=True))
             if np.isfinite([x, y, z]).all()
@@ -106,7 +111,7 @@ def _on_ground(observation: Observation, matrix: Floats) -> tuple[Floats, Floats
     directions = unproject(feet, np.ones(len(feet)), intrinsics) @ matrix[:3, :3].T
     with np.errstate(divide="ignore", invalid="ignore"):
         reach = -matrix[2, 3] / directions[:, 2]
-    reach[~((reach > 0) & (reach < FARTHEST_ON_GROUND))] = np.nan
+    reach[~((reach > 0) & (reach < FARTHEST))] = np.nan
     positions = matrix[:3, 3] + reach[:, None] * directions
     # The directions have z = 1 in the optical frame, so `reach` is the depth there.
     widths = (boxes[:, 2] - boxes[:, 0]) / intrinsics.matrix[0, 0] * reach

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
 from vlm_robot.planning.paths import Paths
@@ -23,6 +24,7 @@ class SeenLandmark(NamedTuple):
         size: its extent along x, y, z of that frame, metres.
         score: of the detection, 0..1.
         age_s: since it was seen, seconds.
+        outline: corners x, y of what lies flat on the floor, metres; empty: its box.
     """
 
     phrase: str
@@ -30,6 +32,7 @@ class SeenLandmark(NamedTuple):
     size: tuple[float, float, float] = (0.0, 0.0, 0.0)
     score: float = 1.0
     age_s: float = 0.0
+    outline: tuple[tuple[float, float], ...] = ()
 
 
 class Relation(NamedTuple):
@@ -90,9 +93,13 @@ def key(phrase: str) -> str:
 
 
 def distances(points: Floats, landmarks: Sequence[SeenLandmark]) -> Floats:
-    """(P,) metres from each of `points` to the nearest landmark's box in the plane, 0 inside."""
+    """(P,) metres from each of `points` to the nearest landmark in the plane, 0 inside it."""
     least = np.full(len(points), np.inf)
     for thing in landmarks:
+        if thing.outline:
+            away = shapely.distance(shapely.Polygon(thing.outline), shapely.points(points))
+            least = np.minimum(least, away)
+            continue
         across = np.abs(points[:, 0] - thing.position[0]) - thing.size[0] / 2
         along = np.abs(points[:, 1] - thing.position[1]) - thing.size[1] / 2
         least = np.minimum(least, np.hypot(np.maximum(across, 0.0), np.maximum(along, 0.0)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,11 +24,16 @@ from torch import Tensor
 from transformers import BertTokenizer, BlipConfig, BlipForQuestionAnswering, BlipProcessor
 from transformers.models.blip import BlipImageProcessorPil
 
+from vlm_robot.training.vqa_tower import teach
+
 SIDE = 64
 """Pixels of an image's side; all are square."""
 HELD_OUT_EVERY = 20
 """Every so many-th training image is kept out of training, to fit the temperature on."""
 _QUESTIONS_EACH = 2
+_OPEN = 0.5
+"""Share of questions chosen among those not answered by yes or no: shapes are learnt from these
+first, as a yes or no says little of what was seen."""
 _STATE = "training.pt"
 _EVERY = 500
 """Steps between checkpoints."""
@@ -47,11 +53,12 @@ class VqaSet(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """How to train: `steps` in all, with `images` at once."""
+    """How to train: `steps` in all, with `images` at once, after `tower_steps` of the tower."""
 
-    steps: int = 4000
+    steps: int = 5000
+    tower_steps: int = 600
     images: int = 64
-    rate: float = 1.5e-3
+    rate: float = 1e-3
     weight_decay: float = 0.05
     seed: int = 0
 
@@ -89,7 +96,7 @@ def new_processor(data: VqaSet) -> BlipProcessor:
 def new_model(processor: BlipProcessor) -> BlipForQuestionAnswering:
     """A small BLIP, its weights by the seed that torch was given."""
     tokenizer = processor.tokenizer
-    width = {"hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 4}
+    width = {"hidden_size": 128, "intermediate_size": 256, "num_attention_heads": 4}
     text = {
         "vocab_size": len(tokenizer),
         "encoder_hidden_size": width["hidden_size"],
@@ -132,6 +139,8 @@ class Trainer:
 
     def run(self) -> None:
         """Train until the schedule ends; writes the checkpoint now and then, and at the end."""
+        if not self.steps and self._settings.tower_steps:
+            print(f"tower taught: loss {self._teach():.4f}", flush=True)
         losses = list[float]()
         while self.steps < self._settings.steps:
             losses.append(self.step())
@@ -145,9 +154,8 @@ class Trainer:
         """Learn one batch; returns its loss, nats a token."""
         pick = np.random.default_rng([self._settings.seed, self.steps])
         chosen = pick.integers(len(self._pixels), size=self._settings.images)
-        pairs = [self._data.asked[i][int(pick.integers(len(self._data.asked[i])))]
-                 for i in chosen for _ in range(_QUESTIONS_EACH)]  # fmt: skip
-        images = torch.stack([moved(self._pixels[i], self._room[i], pick) for i in chosen])
+        pairs = [_drawn(self._data.asked[i], pick) for i in chosen for _ in range(_QUESTIONS_EACH)]
+        images = self._moved(chosen.tolist(), pick)
         for group in self._optimizer.param_groups:
             group["lr"] = self._rate()
         loss = self._loss(images, [q for q, _ in pairs], [a for _, a in pairs])
@@ -157,6 +165,21 @@ class Trainer:
         self._optimizer.step()
         self.steps += 1
         return float(loss.detach())
+
+    def _moved(self, chosen: Sequence[int], pick: np.random.Generator) -> Tensor:
+        return torch.stack([moved(self._pixels[i], self._room[i], pick) for i in chosen])
+
+    def _teach(self) -> float:
+        settings = self._settings
+        return teach(
+            self.model.vision_model,
+            self._moved,
+            self._data.asked,
+            images=settings.images,
+            steps=settings.tower_steps,
+            rate=settings.rate,
+            seed=settings.seed,
+        )
 
     def save(self) -> None:
         """Write the checkpoint and what a resumed run needs."""
@@ -200,6 +223,13 @@ class Trainer:
         )
         loss: Tensor = answered.loss
         return loss
+
+
+def _drawn(asked: list[tuple[str, str]], pick: np.random.Generator) -> tuple[str, str]:
+    """One question and its answer."""
+    wordy = [pair for pair in asked if pair[1] not in ("yes", "no")]
+    among = wordy if wordy and pick.random() < _OPEN else asked
+    return among[int(pick.integers(len(among)))]
 
 
 Room = tuple[int, int, int, int]

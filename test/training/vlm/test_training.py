@@ -33,12 +33,11 @@ def folders(tmp_path_factory):
     return scenes, features
 
 
-def trainer(folders, run, **settings):
+def trainer(folders, run, *, start=None, **settings):
     language, tokenizer = tiny_language()
     given = {"steps": 4, "images": 2, "pairs": 4, "rank": 2, "align_steps": 3, **settings}
-    return Trainer(
-        language, tokenizer, tiny_tower().config, Material(*folders), run, TuneSettings(**given)
-    )
+    tower, material = tiny_tower().config, Material(*folders)
+    return Trainer(language, tokenizer, tower, material, run, TuneSettings(**given), start=start)
 
 
 def test_a_pair_among_others_is_learned_as_by_itself(folders, tmp_path):
@@ -99,6 +98,25 @@ def test_a_run_is_exported_as_parts(folders, tmp_path):
     assert set(parts.of("projector")) == set(one.projector.state_dict())
     assert len(parts.of("products")) == len(one._products())
     assert "model.layers.1.mlp.up_proj.a" in parts.of("products")
+
+
+def test_a_run_goes_on_from_parts(folders, tmp_path):
+    first = trainer(folders, tmp_path / "first")
+    first.run()
+    export(tmp_path / "first", tiny_tower(), tmp_path / "parts", "0" * 64)
+    second = trainer(folders, tmp_path / "second", start=read_parts(tmp_path / "parts"))
+    for name, value in first._products().items():
+        assert torch.allclose(value, second._products()[name], atol=1e-3)
+    assert torch.allclose(
+        first.projector.linear_1.weight, second.projector.linear_1.weight, atol=1e-3
+    )
+
+
+def test_parts_of_another_rank_are_told(folders, tmp_path):
+    trainer(folders, tmp_path / "first").run()
+    export(tmp_path / "first", tiny_tower(), tmp_path / "parts", "0" * 64)
+    with pytest.raises(InputError, match="aren't of rank 3"):
+        trainer(folders, tmp_path / "second", rank=3, start=read_parts(tmp_path / "parts"))
 
 
 def test_a_projector_alone_is_tuned_with_rank_0(folders, tmp_path):

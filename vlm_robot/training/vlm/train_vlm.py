@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from vlm_robot.answering.embedded.language import language_file, load_language
+from vlm_robot.answering.embedded.parts import read_parts
 from vlm_robot.answering.embedded.tower import RegionTowerConfig
 from vlm_robot.training.vlm.features import TOWER
 from vlm_robot.training.vlm.material import Material
@@ -29,6 +30,8 @@ def main(arguments: list[str] | None = None) -> None:
         images=options.images,
         rank=options.rank,
         align_images=options.align_images,
+        rate=options.rate,
+        projector_rate=options.rate,
         seed=options.seed,
     )
     material = Material(
@@ -43,7 +46,8 @@ def main(arguments: list[str] | None = None) -> None:
     tower = RegionTowerConfig.from_pretrained(options.features / TOWER)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "settings.json").write_text(json.dumps(asdict(settings), indent=2) + "\n")
-    Trainer(language, tokenizer, tower, material, options.out, settings).run()
+    start = read_parts(options.start) if options.start else None
+    Trainer(language, tokenizer, tower, material, options.out, settings, start=start).run()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rank", type=int, default=TuneSettings.rank, help="0: projector alone")
     parser.add_argument("--most", type=int, default=0, help="images to use; 0 for all")
     parser.add_argument("--align-images", type=int, default=TuneSettings.align_images)
+    parser.add_argument("--rate", type=float, default=TuneSettings.rate, help="at its peak")
+    parser.add_argument("--start", type=Path, help="a folder of parts to go on from")
     parser.add_argument("--no-negatives", action="store_true", help="ask for what is there only")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0, help="of everything random")

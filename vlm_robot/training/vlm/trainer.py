@@ -16,11 +16,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vlm_robot.answering.embedded.network import new_projector
+from vlm_robot.answering.embedded.parts import Parts
 from vlm_robot.answering.embedded.tower import RegionTowerConfig
 from vlm_robot.training.curves import draw_curves
 from vlm_robot.training.vlm.alignment import align
 from vlm_robot.training.vlm.batches import TextBatch, collate, start_tokens, tokens_of
 from vlm_robot.training.vlm.material import Material
+from vlm_robot.types import InputError
 
 CHECKPOINT = "last.pt"
 SCALE = 2
@@ -67,7 +69,15 @@ class Trainer:
         material: Material,
         run: Path,
         settings: TuneSettings,
+        *,
+        start: Parts | None = None,
     ) -> None:
+        """Args:
+        start: projector and products to go on from; None: an aligned projector, no products.
+
+        Raises:
+            InputError: `start` is of other sizes.
+        """
         self.settings, self.folder, self._material = settings, run, material
         self._tokenizer, self._tower = tokenizer, tower
         torch.manual_seed(settings.seed)
@@ -87,11 +97,14 @@ class Trainer:
         self._before = start_tokens(tokenizer)
         self.steps, self.seconds, self.pairs = 0, 0.0, 0
         run.mkdir(parents=True, exist_ok=True)
+        self._begun = start is not None
         self.resumed = self._resume()
+        if start is not None and not self.resumed:
+            self._begin(start)
 
     def run(self) -> None:
         """Tune until the schedule ends; writes a checkpoint now and then, and at the end."""
-        if not self.resumed:
+        if not self.resumed and not self._begun:
             self._align()
         saved, rows = time.monotonic(), list[tuple[float, float]]()
         while self.steps < self.settings.steps:
@@ -206,6 +219,22 @@ class Trainer:
         draft.replace(self.folder / CHECKPOINT)
         if (self.folder / _LOG).exists():
             draw_curves(self.folder / _LOG, self.folder / "curves.png")
+
+    def _begin(self, start: Parts) -> None:
+        given = {
+            f"{name.rpartition('.')[0]}.lora_{name[-1].upper()}.default.weight": value
+            for name, value in start.of("products").items()
+        }
+        products = self._products()
+        try:
+            self.projector.load_state_dict(start.of("projector"))
+            if {n: v.shape for n, v in given.items()} != {n: p.shape for n, p in products.items()}:
+                raise ValueError(f"its products aren't of rank {self.settings.rank}")
+        except (RuntimeError, ValueError) as error:
+            raise InputError(f"the run can't go on from these parts: {error}") from error
+        with torch.no_grad():
+            for name, value in given.items():
+                products[name].copy_(value)
 
     def _resume(self) -> bool:
         file = self.folder / CHECKPOINT

@@ -176,6 +176,27 @@ def test_a_wrong_evaluation_request_is_refused_with_its_mend(make_graph, request
     assert text in response.error_msg
 
 
+def test_without_tf_paths_are_scored_and_the_landmark_is_named_as_unseen(make_graph):
+    rig = Rig(make_graph(PARAMETERS).start())
+    rig.until_placed()
+    paths = [path_message(DETOUR), path_message(STRAIGHT)]
+    response = evaluate(rig.graph, goal="the shortest way, near the chair", paths=paths,
+                        costmap=grid_message())  # fmt: skip
+    assert response.error_code == CODES.NONE, response.error_msg
+    assert response.evaluation.best_index == 1
+    assert not response.evaluation.landmarks[0].seen
+    assert "chair" in response.evaluation.explanation
+
+
+def test_paths_in_a_frame_that_no_transform_leads_to_are_refused(make_graph):
+    elsewhere = path_message(STRAIGHT)
+    elsewhere.header.frame_id = "another_robot/odom"
+    request = {"goal": "shortest", "paths": [elsewhere], "costmap": grid_message()}
+    response = evaluate(make_graph().start(), **request)
+    assert response.error_code == CODES.INVALID_REQUEST
+    assert "no transform from 'another_robot/odom' to 'map'" in response.error_msg
+
+
 def test_ten_paths_with_landmarks_that_were_looked_for_take_60_ms(make_graph):
     rig = Rig(make_graph(PARAMETERS).start())
     rig.until_placed()

@@ -34,7 +34,7 @@ LEAST_SCORE = 1e-4
 """Scores nearer to 0 or 1 say no more of presence."""
 _SURE = 0.9
 """From this probability on a thing is spoken of as seen."""
-_WEAKEST = 0.03
+_WEAKEST = 6e-4
 """Boxes less likely than this aren't weighed at all."""
 _SAME_BOX = 0.6
 """IoU from which two labels are taken for names of one thing."""

@@ -24,7 +24,7 @@ from vlm_robot.detection.prompts import Exemplar, PromptSet, prompt_set
 from vlm_robot.geometry.depth import boxes_from_depth
 from vlm_robot.geometry.transforms import FrameTree, FrameTreeError, transform_boxes
 from vlm_robot.planning.evaluator import Judge, PathEvaluator
-from vlm_robot.planning.goals.embedded import EmbeddedInterpreter
+from vlm_robot.planning.goals.loading import load_interpreter
 from vlm_robot.planning.judge_picture import picture
 from vlm_robot.planning.landmark_finder import LandmarkFinder
 from vlm_robot.planning.landmarks import SeenLandmark
@@ -108,7 +108,8 @@ class Perception:
             device=settings.device,
             dtype=settings.dtype,
         )
-        evaluator = PathEvaluator(limits=robot_limits(settings), interpreter=EmbeddedInterpreter())
+        interpreter = load_interpreter(settings.goal_interpreter, server=server_options(settings))
+        evaluator = PathEvaluator(limits=robot_limits(settings), interpreter=interpreter)
         return cls(settings, detector=detector, answerer=answerer, evaluator=evaluator)
 
     def anew(self, transforms: FrameTree | None = None) -> Perception:

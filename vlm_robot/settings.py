@@ -269,6 +269,12 @@ class Settings:
     max_costmap_age: float = _setting(
         0.0, "An older costmap isn't used; 0 takes any age.", low=0.0, high=86400.0, unit="s"
     )
+    goal_interpreter: str = _setting(
+        "embedded",
+        "What reads goals for paths: `embedded`, `server` (the one of `server_url`, which detection"
+        " waits for once a goal; `embedded` stands in while it is down), or a YAML file of wishes"
+        " that stand for every goal.",
+    )
     judge_weight: float = _setting(
         0.0,
         "Weight of a chat VLM's look at the paths (`answerer` must be one); a plain wish weighs"

@@ -48,6 +48,10 @@ class Unruly(BaseHTTPRequestHandler):
     def be_good(self, body):
         self.stream([chunk("Porce"), chunk("lain."), chunk(finish="stop")])
 
+    def be_plan(self, body):
+        wish = {"name": "path_length", "direction": -1, "weight": 0.6}
+        self.stream([chunk(json.dumps({"wishes": [wish]})), chunk(finish="stop")])
+
     def be_sure(self, body):
         top = [{"token": "yes", "logprob": -0.105}, {"token": " No", "logprob": -2.303}]
         told = [{**top[0], "bytes": None, "top_logprobs": [{**t, "bytes": None} for t in top]}]

@@ -4,9 +4,12 @@ import json
 
 import pytest
 
+from vlm_robot.answering.server_options import ServerOptions
+from vlm_robot.planning.goals import interpreter
 from vlm_robot.planning.goals.chat import ChatError, ChatInterpreter
 from vlm_robot.planning.goals.explicit import ExplicitInterpreter
-from vlm_robot.planning.goals.interpreter import Interpretation
+from vlm_robot.planning.goals.interpreter import RETRY, Interpretation, Remembering
+from vlm_robot.planning.goals.loading import load_interpreter
 from vlm_robot.types import InputError, Wish
 
 
@@ -113,3 +116,51 @@ def test_a_bad_file_is_refused_with_the_reason(tmp_path, text, says):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"weights\.yaml"):
         ExplicitInterpreter.from_yaml(tmp_path / "weights.yaml")
+
+
+def test_the_settings_file_of_wishes_is_read(tmp_path):
+    path = tmp_path / "wishes.yaml"
+    path.write_text("wishes: {path_length: -1.0}")
+    read = load_interpreter(str(path), server=ServerOptions()).interpret("whatever")
+    assert [(wish.name, wish.direction) for wish in read.wishes] == [("path_length", -1)]
+
+
+def test_another_interpreter_is_refused_with_those_there_are():
+    with pytest.raises(InputError, match="give embedded, server, or a YAML file"):
+        load_interpreter("oracle", server=ServerOptions())
+
+
+class Counting:
+    name = "counting"
+
+    def __init__(self, *, lasting):
+        self.lasting, self.count = lasting, 0
+
+    def interpret(self, goal):
+        self.count += 1
+        return Interpretation(interpreter=goal, lasting=self.lasting)
+
+
+@pytest.mark.parametrize(
+    ("lasting", "later", "count"),
+    [(True, 3600.0, 1), (False, 1.0, 1), (False, RETRY + 1, 2)],
+    ids=["read once", "the stand-in's for a while", "then anew"],
+)
+def test_a_goal_is_read_once_unless_another_stood_in(monkeypatch, lasting, later, count):
+    inner = Counting(lasting=lasting)
+    remembering = Remembering(inner)
+    for now in (0.0, later):
+        monkeypatch.setattr(interpreter, "monotonic", lambda now=now: now)
+        assert remembering.interpret("go").interpreter == "go"
+    assert inner.count == count
+
+
+def test_only_so_many_goals_are_remembered():
+    inner = Counting(lasting=True)
+    remembering = Remembering(inner)
+    for number in range(100):
+        remembering.interpret(str(number))
+    remembering.interpret("99")
+    assert inner.count == 100
+    remembering.interpret("0")
+    assert inner.count == 101

@@ -80,7 +80,7 @@ class ServerProposer:
         url = server.url or os.environ.get("OPENAI_BASE_URL", "")
         if not url.startswith(("http://", "https://")):
             raise ModelError(
-                f"answerer 'server' has the address '{url}': set `server_url`, or OPENAI_BASE_URL"
+                f"'server' has the address '{url}': set `server_url`, or OPENAI_BASE_URL"
                 " in the environment, such as http://localhost:8000/v1"
             )
         self._url = url
@@ -115,7 +115,7 @@ class ServerProposer:
         image = within(frame.image, self._options.most_pixels)
         options = answer_options(question)
         prompt = closed_prompt(question, options) if options else free_prompt(question, scale)
-        said = self._reply(prompt, image, until, cancel, _Words(on_text))
+        said = self._reply(_content(prompt, image), until, cancel, _Words(on_text))
         text = answer_part(said.text)
         if chances := option_chances(said, options):
             return Proposal(text, max(chances), entropy(chances))
@@ -138,10 +138,21 @@ class ServerProposer:
         image = within(frame.image, self._options.most_pixels)
         prompt = closed_prompt(question, options) if options else free_prompt(question, scale)
         drawn = [
-            self._reply(prompt, image, until, cancel, _Words(None), temperature=1.0)
+            self._reply(_content(prompt, image), until, cancel, _Words(None), temperature=1.0)
             for _ in range(count)
         ]
         return tuple(answer_part(said.text) for said in drawn)
+
+    def complete(self, prompt: str, *, most_tokens: int, cancel: CancelToken) -> str:
+        """The reply to a prompt without an image, by the likeliest words.
+
+        Raises:
+            ServerError: the server gave no answer within its time.
+        """
+        until = time.monotonic() + min(self._server.timeout, cancel.seconds_left)
+        self._find_model(until, cancel)
+        content = [{"type": "text", "text": prompt}]
+        return self._reply(content, until, cancel, _Words(None), most_tokens=most_tokens).text
 
     def _find_model(self, until: float, cancel: CancelToken) -> None:
         if self._model:
@@ -158,17 +169,18 @@ class ServerProposer:
 
     def _reply(
         self,
-        prompt: str,
-        image: Image,
+        content: list[dict[str, Any]],
         until: float,
         cancel: CancelToken,
         words: _Words,
+        *,
         temperature: float = 0.0,
+        most_tokens: int = 0,
     ) -> Said:
         request: dict[str, Any] = {
             "model": self._model,
-            "messages": [{"role": "user", "content": _content(prompt, image)}],
-            "max_tokens": self._options.most_tokens,
+            "messages": [{"role": "user", "content": content}],
+            "max_tokens": most_tokens or self._options.most_tokens,
             "temperature": temperature,
         }
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from vlm_robot.planning.clearance import ClearanceField, GridField
 from vlm_robot.planning.descriptors import Mode, measure
 from vlm_robot.planning.explanation import VISUAL_JUDGE, Ranking, explain
 from vlm_robot.planning.goals.explicit import check_landmarks, check_limits, check_wishes
-from vlm_robot.planning.goals.interpreter import GoalInterpreter, Interpretation
+from vlm_robot.planning.goals.interpreter import GoalInterpreter, Interpretation, Remembering
 from vlm_robot.planning.landmarks import SeenLandmark, checked
 from vlm_robot.planning.limits import RobotLimits
 from vlm_robot.planning.paths import join
@@ -65,7 +64,7 @@ class PathEvaluator:
         self.limits = limits
         self.interpreter = interpreter
         self.mode = mode
-        self._interpret = lru_cache(maxsize=64)(interpreter.interpret)
+        self._interpret = Remembering(interpreter).interpret
         self._grid: tuple[OccupancyGrid, GridField] | None = None
 
     def landmark_phrases(self, goal: str) -> tuple[str, ...]:

@@ -90,7 +90,8 @@ class ChatInterpreter:
             note = (
                 f"'{self.name}' was not used ({_short(error)}); '{read.interpreter}' read the goal."
             )
-            return replace(read, notes=(note, *read.notes))
+            lasting = isinstance(error, InputError)
+            return replace(read, notes=(note, *read.notes), lasting=lasting)
 
     def _checked(self, reply: str, goal: str) -> Interpretation:
         try:

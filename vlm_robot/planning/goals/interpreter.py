@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
+from time import monotonic
 from typing import Protocol
 
 from vlm_robot.types import HardLimit, InputError, LandmarkWish, Wish
@@ -23,6 +25,7 @@ class Interpretation:
         notes: what was refused, contradicted or fallen back on, each a plain sentence.
         certainty: 0..1, lower where the wishes are little more than a guess.
         interpreter: what read the goal.
+        lasting: False where another interpreter stood in, which may be back the next time.
     """
 
     wishes: tuple[Wish, ...] = ()
@@ -32,6 +35,7 @@ class Interpretation:
     notes: tuple[str, ...] = ()
     certainty: float = 1.0
     interpreter: str = ""
+    lasting: bool = True
 
     def weights(self) -> tuple[float, ...]:
         """Weights of all wishes, those of landmarks last."""
@@ -44,6 +48,11 @@ class Interpretation:
         named = [phrase for wish in self.landmarks for phrase in (wish.phrase, wish.other)]
         named += [limit.landmark for limit in self.limits]
         return tuple(dict.fromkeys(phrase for phrase in named if phrase))
+
+
+RETRY = 10.0
+"""Seconds after which a goal that was read by a stand-in is read anew."""
+_KEPT = 64
 
 
 class GoalInterpreter(Protocol):
@@ -74,3 +83,24 @@ def checked_goal(goal: str) -> str:
             f"the goal has {len(text)} characters: {MAX_GOAL_LENGTH} are the most; say it shorter"
         )
     return text
+
+
+class Remembering:
+    """Reads each goal once, as candidates come many times a second for the same one."""
+
+    def __init__(self, interpreter: GoalInterpreter) -> None:
+        self.name = interpreter.name
+        self._interpreter = interpreter
+        self._kept: OrderedDict[str, tuple[Interpretation, float]] = OrderedDict()
+
+    def interpret(self, goal: str) -> Interpretation:
+        """See `GoalInterpreter`."""
+        if goal in self._kept:
+            read, stamp = self._kept[goal]
+            if read.lasting or monotonic() - stamp < RETRY:
+                return read
+        read = self._interpreter.interpret(goal)
+        self._kept[goal] = read, monotonic()
+        if len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+        return read

@@ -55,7 +55,11 @@ class Crowd:
 
     def __init__(self, load, names):
         self.load = load
-        self.node = rclpy.create_node("crowd")
+        # A DDS participant of its own: the session's has talked to nodes that other tests killed,
+        # whose part of its shared memory isn't given back.
+        self._context = rclpy.Context()
+        self._context.init()
+        self.node = rclpy.create_node("crowd", context=self._context)
         self.published = dict.fromkeys(names, 0)
         self.received = dict.fromkeys(names, 0)
         self.strange = []
@@ -80,7 +84,7 @@ class Crowd:
             self.node.create_client(Detect, "/vlm_robot/detect", qos_profile=SERVICE_QOS)
             for _ in range(load.callers)
         ]
-        self.executor = SingleThreadedExecutor()
+        self.executor = SingleThreadedExecutor(context=self._context)
         self.executor.add_node(self.node)
         self._thread = threading.Thread(target=self.executor.spin, daemon=True)
         self._thread.start()
@@ -99,6 +103,7 @@ class Crowd:
         self.executor.shutdown(timeout_sec=5)
         self._thread.join(5)
         self.node.destroy_node()
+        self._context.try_shutdown()
 
     def account(self, name):
         """(received, processed, dropped, failed) of a camera, as the node counts."""

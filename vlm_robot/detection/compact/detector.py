@@ -15,6 +15,7 @@ from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
 from vlm_robot.detection.compact.checkpoint import CompactConfig, read_checkpoint
+from vlm_robot.detection.compact.enrolment import Background
 from vlm_robot.detection.compact.letterbox import Letterbox
 from vlm_robot.detection.compact.network import Cells, CompactNetwork, combined_scores
 from vlm_robot.detection.compact.text_encoder import TextEncoder
@@ -67,16 +68,19 @@ class CompactDetector:
         device: str = "cpu",
         dtype: torch.dtype = torch.float32,
         encoder: TextEncoder | None = None,
+        background: Background | None = None,
     ) -> None:
         """Args:
         network: its batch norms are folded, here if not before.
         dtype: of weights and images in the network.
         encoder: of phrases; loaded at the first of them.
+        background: that examples are told apart from; None: an example's vector is their mean.
         """
         self.config = config
         self._device, self._dtype = torch.device(device), dtype
         self._network = network.fold().cast(self._device, dtype)
         self._encoder = encoder or TextEncoder(device=device)
+        self._background = background
 
     @property
     def info(self) -> ModelInfo:
@@ -96,7 +100,7 @@ class CompactDetector:
 
     @torch.inference_mode()
     def encode(self, prompts: PromptSet) -> EncodedPrompts:
-        """Encode phrases, and enrol what is shown: the mean of the examples' region embeddings.
+        """Encode phrases, and enrol what is shown.
 
         Raises:
             EncoderMissingError: there are phrases, and the sentence encoder isn't installed.
@@ -120,13 +124,15 @@ class CompactDetector:
 
     @torch.inference_mode()
     def enrolled(self, exemplars: Sequence[Exemplar]) -> Tensor:
-        """The vector (E,) of what the example boxes show, of length 1: their mean."""
+        """The vector (E,) that finds what the example boxes show; see `enrolment`."""
         letterboxes, cells = self._find([exemplar.image for exemplar in exemplars])
         boxes = [
             torch.from_numpy(letterbox.to_input(exemplar.boxes).astype(np.float32))
             for letterbox, exemplar in zip(letterboxes, exemplars, strict=True)
         ]
         vectors = torch.cat(self._describe(cells, boxes))
+        if self._background is not None:
+            return self._background.discriminant(vectors.cpu()).to(self._device)
         return functional.normalize(functional.normalize(vectors, dim=-1).mean(0), dim=0)
 
     @torch.inference_mode()
@@ -254,7 +260,12 @@ def load_compact(
     """
     network, config = read_checkpoint(folder)
     return CompactDetector(
-        network, config, device=device, dtype=dtype or _fastest(device), encoder=encoder
+        network,
+        config,
+        device=device,
+        dtype=dtype or _fastest(device),
+        encoder=encoder,
+        background=Background.read(folder),
     )
 
 

@@ -135,7 +135,7 @@ def node_process(config: Path, *parameters: str) -> Iterator[subprocess.Popen[by
 
 @contextmanager
 def spinning(node: Node) -> Iterator[None]:
-    """Serve the node's callbacks on a thread."""
+    """Serve the node's callbacks on a thread, and take the node out of the graph at the end."""
     executor = MultiThreadedExecutor(num_threads=4)
     executor.add_node(node)
     thread = threading.Thread(target=executor.spin, daemon=True)
@@ -145,6 +145,7 @@ def spinning(node: Node) -> Iterator[None]:
     finally:
         executor.shutdown()
         thread.join(5)
+        node.destroy_node()
 
 
 class Drive(NamedTuple):

@@ -39,6 +39,7 @@ def vectors(trained: list[str]) -> NDArray[np.float32]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("measured", MEASURED)
 def test_no_training_goal_is_a_goal_that_is_measured(
     measured: str, trained: list[str], vectors: NDArray[np.float32]

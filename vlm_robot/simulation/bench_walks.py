@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -124,12 +125,15 @@ def scenes(count: int, seed: int = SEED) -> list[Walk]:
     return made
 
 
+@cache
+def _interpreter() -> EmbeddedInterpreter:
+    return EmbeddedInterpreter()
+
+
 def evaluate(walk: Walk, detector: Detector) -> Outcome:
     """Have the node's own skill look for the landmarks and rank the scene's paths."""
     settings = Settings(cameras=("front",), prompts=(), threshold=THRESHOLD)
-    evaluator = PathEvaluator(
-        limits=RobotLimits(radius=ROBOT_RADIUS), interpreter=EmbeddedInterpreter()
-    )
+    evaluator = PathEvaluator(limits=RobotLimits(radius=ROBOT_RADIUS), interpreter=_interpreter())
     answerer = load_answerer("evidence", detector=detector)
     perception = Perception(settings, detector=detector, answerer=answerer, evaluator=evaluator)
     w, x, y, z = quaternion_from_matrix(walk.camera_pose[:3, :3])

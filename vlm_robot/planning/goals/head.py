@@ -4,6 +4,9 @@ The sentence encoder as it is puts 'hug the wall' beside 'keep off the wall': wh
 for is the topic. So its upper layers are adapted to goals: to each weight matrix W a product A·B
 of low rank is added (Hu et al., 'LoRA', ICLR 2022; here the truncated SVD of what training
 changed). Only the products and a linear layer over the mean of the token states are shipped.
+
+Two were trained, from different seeds; the mean of their probabilities is taken, which errs less
+than either (Lakshminarayanan et al., 'Deep Ensembles', NeurIPS 2017).
 """
 
 from __future__ import annotations
@@ -25,7 +28,8 @@ from vlm_robot.types import InputError
 
 Floats = NDArray[np.float32]
 
-WEIGHTS = Path(__file__).with_name("head.safetensors")
+WEIGHTS = Path(__file__).with_name("heads")
+"""Folder of a file for each that was trained."""
 TRAIN = "`python -m vlm_robot.planning.goals.train`"
 
 ASKED = tuple(dict.fromkeys(name for want in WANTS.values() for name in want))
@@ -53,16 +57,46 @@ class Reading(NamedTuple):
 
 
 class Head:
-    """The adapted encoder and its linear layer."""
+    """The mean of what trained members read."""
 
-    def __init__(self, encoder: SentenceEncoder, tensors: Mapping[str, Floats]) -> None:
+    def __init__(self, encoder: SentenceEncoder, members: Sequence[Mapping[str, Floats]]) -> None:
         """Args:
         encoder: stays as it is; what isn't adapted is shared with it.
-        tensors: as `train` writes them.
+        members: tensors of each, as `train` writes them.
 
         Raises:
             InputError: the tensors are of another version or another encoder.
         """
+        self._members = [_Member(encoder, tensors) for tensors in members]
+
+    @classmethod
+    def load(cls, encoder: SentenceEncoder, folder: Path = WEIGHTS) -> Head:
+        """Read the weights that the package ships.
+
+        Raises:
+            InputError: there are none, or they are of another version.
+        """
+        files = sorted(folder.glob("*.safetensors"))
+        if not files:
+            raise InputError(
+                f"{folder} holds no goal head: install vlm_robot again, or train it with {TRAIN}"
+            )
+        return cls(
+            encoder,
+            [{k: v.astype(np.float32) for k, v in load_file(file).items()} for file in files],
+        )
+
+    def read(self, texts: Sequence[str]) -> Reading:
+        """Read texts, one row each."""
+        chances = np.stack([member.chances(texts) for member in self._members])
+        chance: Floats = chances.mean(0, dtype=np.float32)
+        return Reading(_descriptors(chance[:, : len(WANTS)]), chance[:, len(WANTS) :])
+
+
+class _Member:
+    """One adapted encoder and its linear layer."""
+
+    def __init__(self, encoder: SentenceEncoder, tensors: Mapping[str, Floats]) -> None:
         weight = tensors.get("weight")
         if weight is None or weight.shape[0] != len(OUTPUTS):
             raise InputError(
@@ -73,29 +107,15 @@ class Head:
         self._tensors = tensors
         self._loaded: tuple[Tokenizer, MiniLM] | None = None
 
-    @classmethod
-    def load(cls, encoder: SentenceEncoder, path: Path = WEIGHTS) -> Head:
-        """Read the weights that the package ships.
-
-        Raises:
-            InputError: the file is missing or of another version.
-        """
-        if not path.is_file():
-            raise InputError(
-                f"the goal head {path} is missing: install vlm_robot again, or train it with"
-                f" {TRAIN}"
-            )
-        return cls(encoder, {k: v.astype(np.float32) for k, v in load_file(path).items()})
-
-    def read(self, texts: Sequence[str]) -> Reading:
-        """Read texts, one row each."""
+    def chances(self, texts: Sequence[str]) -> Floats:
+        """(N, len(OUTPUTS)) probabilities."""
         if self._loaded is None:
             self._loaded = self._encoder.adapted(additions(self._tensors))
         with torch.inference_mode():
             states = (self._encoder.states(texts, self._loaded) * SCALE).numpy()
         logits = states @ self._tensors["weight"].T + self._tensors["bias"]
-        chance = 1.0 / (1.0 + np.exp(-logits))
-        return Reading(_descriptors(chance[:, : len(WANTS)]), chance[:, len(WANTS) :])
+        chance: Floats = 1.0 / (1.0 + np.exp(-logits))
+        return chance
 
 
 def additions(tensors: Mapping[str, Floats]) -> dict[str, torch.Tensor]:

@@ -1,6 +1,6 @@
 """Train the head of the embedded interpreter: `python -m vlm_robot.planning.goals.train`.
 
-A quarter of an hour on one core. Choices are made on validation_goals.yaml and
+Half an hour on one core for each seed. Choices are made on validation_goals.yaml and
 development_goals.yaml, never on the benchmark's goals:
 `python -m vlm_robot.planning.bench_paths --goals vlm_robot/planning/goals/validation_goals.yaml`.
 """
@@ -122,17 +122,19 @@ def _half(tensor: torch.Tensor) -> NDArray[np.float16]:
 def main() -> None:
     """Train and write the weights."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=1900)
+    parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--output", type=Path, default=WEIGHTS)
+    parser.add_argument("--output", type=Path, help="a file; by default one of the seed's name")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     encoder = SentenceEncoder()
     model, head = fit(encoder, steps=arguments.steps, seed=arguments.seed)
     tensors = difference(encoder.load()[1], model)
     tensors |= {"weight": _half(head.weight), "bias": _half(head.bias)}
-    save_file(tensors, arguments.output)
-    print(f"{len(sentences())} sentences, weights in {arguments.output}")
+    output = arguments.output or WEIGHTS / f"seed_{arguments.seed}.safetensors"
+    save_file(tensors, output)
+    output.chmod(0o644)  # it is written for its owner only
+    print(f"{len(sentences())} sentences, weights in {output}")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlm_robot.answering import Answerer, AnswerOptions, CancelToken, load_answerer
-from vlm_robot.answering.answerer import VOCABULARY
+from vlm_robot.answering.answerer import VOCABULARY, server_proposer
 from vlm_robot.answering.checked import CheckedAnswerer
 from vlm_robot.answering.proposal import Chooser, FreeOptions
 from vlm_robot.answering.server_options import ServerOptions
@@ -108,7 +108,9 @@ class Perception:
             device=settings.device,
             dtype=settings.dtype,
         )
-        interpreter = load_interpreter(settings.goal_interpreter, server=server_options(settings))
+        interpreter = load_interpreter(
+            settings.goal_interpreter, connect=lambda: server_proposer(server_options(settings))
+        )
         evaluator = PathEvaluator(limits=robot_limits(settings), interpreter=interpreter)
         return cls(settings, detector=detector, answerer=answerer, evaluator=evaluator)
 

@@ -17,6 +17,7 @@ from kitchen import KITCHEN, draw
 from tiny_chat_models import save_idefics3
 
 from vlm_robot.answering import AnswerCancelled, CancelToken, DeadlineExceeded
+from vlm_robot.answering.answerer import server_proposer
 from vlm_robot.answering.checked import CheckedAnswerer
 from vlm_robot.answering.proposal import FreeOptions
 from vlm_robot.answering.server import ServerAnswerer, ServerError, ServerProposer
@@ -92,7 +93,8 @@ def test_a_sign_that_the_server_obeys_changes_no_verdict(ask, question, verdict)
 def read_goal(unruly):
     def read_goal(behaviour, address=unruly):
         server = ServerOptions(url=f"{address}/{behaviour}/v1", timeout=5.0, retries=0)
-        return load_interpreter("server", server=server).interpret("take the shortest way")
+        connect = lambda: server_proposer(server)  # noqa: E731
+        return load_interpreter("server", connect=connect).interpret("take the shortest way")
 
     return read_goal
 

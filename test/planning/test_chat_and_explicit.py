@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from vlm_robot.answering.server_options import ServerOptions
 from vlm_robot.planning.goals import interpreter
 from vlm_robot.planning.goals.chat import ChatError, ChatInterpreter
 from vlm_robot.planning.goals.explicit import ExplicitInterpreter
@@ -121,13 +120,13 @@ def test_a_missing_file_is_named(tmp_path):
 def test_the_settings_file_of_wishes_is_read(tmp_path):
     path = tmp_path / "wishes.yaml"
     path.write_text("wishes: {path_length: -1.0}")
-    read = load_interpreter(str(path), server=ServerOptions()).interpret("whatever")
+    read = load_interpreter(str(path), connect=Scripted).interpret("whatever")
     assert [(wish.name, wish.direction) for wish in read.wishes] == [("path_length", -1)]
 
 
 def test_another_interpreter_is_refused_with_those_there_are():
     with pytest.raises(InputError, match="give embedded, server, or a YAML file"):
-        load_interpreter("oracle", server=ServerOptions())
+        load_interpreter("oracle", connect=Scripted)
 
 
 class Counting:

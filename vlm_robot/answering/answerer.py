@@ -17,6 +17,7 @@ from vlm_robot.types import Answer, Frame, InputError
 if TYPE_CHECKING:
     from vlm_robot.answering.evidence import EvidenceAnswerer
     from vlm_robot.answering.proposal import FreeOptions, Proposer
+    from vlm_robot.answering.server import ServerProposer
     from vlm_robot.answering.server_options import ServerOptions
 
 EMBEDDED_VLM = "embedded_vlm"
@@ -230,19 +231,31 @@ def load_answerer(
 def _load_server(
     server: ServerOptions | None, evidence: EvidenceAnswerer, free: FreeOptions | None
 ) -> Answerer:
+    proposer = server_proposer(server, free)
+    from vlm_robot.answering.checked import CheckedAnswerer
+    from vlm_robot.answering.server import ServerAnswerer
+
+    return ServerAnswerer(CheckedAnswerer(proposer, verifier=evidence, options=free), evidence)
+
+
+def server_proposer(
+    server: ServerOptions | None, free: FreeOptions | None = None
+) -> ServerProposer:
+    """What asks the server that the options name.
+
+    Raises:
+        ModelError: it has no address, or the package for it isn't installed.
+    """
+    from vlm_robot.answering.server_options import ServerOptions
     from vlm_robot.models.checkpoint import ModelError
 
     try:
-        from vlm_robot.answering.server import ServerAnswerer, ServerProposer
+        from vlm_robot.answering.server import ServerProposer
     except ImportError as error:
         raise ModelError(
-            "answerer 'server' needs the package openai: pip install 'vlm_robot[server]'"
+            "'server' needs the package openai: pip install 'vlm_robot[server]'"
         ) from error
-    from vlm_robot.answering.checked import CheckedAnswerer
-    from vlm_robot.answering.server_options import ServerOptions
-
-    proposer = ServerProposer(server or ServerOptions(), free)
-    return ServerAnswerer(CheckedAnswerer(proposer, verifier=evidence, options=free), evidence)
+    return ServerProposer(server or ServerOptions(), free)
 
 
 def _load_proposer(

@@ -57,7 +57,7 @@ _MENDS = {
 }
 
 
-class ServerError(Exception):
+class ServerError(ConnectionError):
     """The server gave no answer. The text says why, and never holds the key."""
 
 
@@ -143,13 +143,13 @@ class ServerProposer:
         ]
         return tuple(answer_part(said.text) for said in drawn)
 
-    def complete(self, prompt: str, *, most_tokens: int, cancel: CancelToken) -> str:
+    def complete(self, prompt: str, *, most_tokens: int) -> str:
         """The reply to a prompt without an image, by the likeliest words.
 
         Raises:
             ServerError: the server gave no answer within its time.
         """
-        until = time.monotonic() + min(self._server.timeout, cancel.seconds_left)
+        until, cancel = time.monotonic() + self._server.timeout, CancelToken()
         self._find_model(until, cancel)
         content = [{"type": "text", "text": prompt}]
         return self._reply(content, until, cancel, _Words(None), most_tokens=most_tokens).text

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlm_robot.geometry.projection import project, rays, unproject
+from vlm_robot.geometry.projection import on_floor, project, rays, unproject
 from vlm_robot.types import Intrinsics
 
 K = np.array([[610.0, 0, 322.5], [0, 607.0, 241.0], [0, 0, 1]])
@@ -94,3 +94,24 @@ def test_no_points_give_no_pixels(camera):
 def test_unmeasured_depth_gives_an_unknown_point():
     points = unproject(np.array([[1, 1]]), np.array([np.nan]), Intrinsics(640, 480, K))
     assert np.isnan(points).all()
+
+
+ABOVE = np.array([[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0.5], [0, 0, 0, 1.0]])
+"""A camera half a metre above the floor that looks along x."""
+
+
+@pytest.mark.parametrize("camera", CAMERAS)
+@given(x=st.floats(2, 14), y=st.floats(-0.5, 0.5))
+def test_a_pixel_shows_the_place_on_the_floor_that_projects_to_it(camera, x, y):
+    place = np.array([[x, y, 0.0]])
+    pixels = project((place - ABOVE[:3, 3]) @ ABOVE[:3, :3], camera)
+    found, depth = on_floor(pixels, camera, ABOVE)
+    np.testing.assert_allclose(found, place, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(depth, x, rtol=1e-3)
+
+
+@pytest.mark.parametrize("row", [100.0, 241.0, 250.0], ids=["sky", "horizon", "too far"])
+def test_a_pixel_that_shows_no_floor_has_no_place_on_it(row):
+    found, depth = on_floor(np.array([[320.0, row]]), Intrinsics(640, 480, K), ABOVE)
+    assert np.isnan(found).all()
+    assert np.isnan(depth).all()

@@ -6,11 +6,15 @@ import cv2
 import numpy as np
 import pytest
 import shapely
+from pytransform3d.rotations import quaternion_from_matrix
 
 from vlm_robot.geometry.projection import project
+from vlm_robot.geometry.transforms import FrameTree
+from vlm_robot.planning import landmark_finder
 from vlm_robot.planning.floor_outline import floor_outline
+from vlm_robot.planning.landmark_finder import LandmarkFinder
 from vlm_robot.planning.landmarks import SeenLandmark, distances
-from vlm_robot.types import Frame, Intrinsics
+from vlm_robot.types import Boxes3D, Detections, Frame, Intrinsics, Observation
 
 INTRINSICS = Intrinsics(640, 480, np.array([[500.0, 0, 320], [0, 500.0, 240], [0, 0, 1]]))
 HEIGHT, DOWN = 0.6, math.radians(20)
@@ -87,6 +91,30 @@ def test_the_same_picture_has_the_same_outline():
 def test_there_is_none_where_the_floor_isnt_known(box, intrinsics):
     frame = Frame("front", 0, "optical", picture(rug())[0].image, intrinsics=intrinsics)
     assert floor_outline(frame, np.array(box), CAMERA) == ()
+
+
+def observed():
+    """An observation of the rug, placed by depth in the middle of its box."""
+    frame, box = picture(rug())
+    found = Detections(box[None].astype(np.float32), np.ones(1), np.zeros(1, np.int64), ("rug",))
+    middle = (np.array([[2.0, 0.2, 0.0]]) - CAMERA[:3, 3]) @ CAMERA[:3, :3]
+    return Observation(frame, found, Boxes3D("optical", middle, np.ones((1, 3)), ("",)))
+
+
+def test_an_observation_that_comes_again_is_outlined_once(monkeypatch):
+    transforms, asked = FrameTree(), []
+    w, x, y, z = quaternion_from_matrix(CAMERA[:3, :3])
+    transforms.add_static("map", "optical", CAMERA[:3, 3], (x, y, z, w))
+    finder = LandmarkFinder(transforms, memory_time=30.0, memory_distance=10.0)
+    outline = lambda *given: asked.append(given) or floor_outline(*given)  # noqa: E731
+    monkeypatch.setattr(landmark_finder, "floor_outline", outline)
+    one = observed()
+    first, second = (finder.find(["rug"], [one], "map", 0) for _ in range(2))
+    assert len(asked) == 1
+    assert first == second
+    assert overlap(first[0].outline, rug()) > 0.9
+    finder.find(["rug"], [observed()], "map", 0)
+    assert len(asked) == 2
 
 
 def test_distances_are_from_the_outline_and_not_from_the_box():

@@ -23,6 +23,9 @@ _ITERATIONS = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40, 1e-10)
 _undistort = getattr(cv2, "undistortPointsIter", cv2.undistortPoints)
 """OpenCV 4 takes criteria in the first, which OpenCV 5 made the second."""
 
+FARTHEST_ON_FLOOR = 15.0
+"""Metres. Farther, a pixel's error moves a point on the floor by more than a robot's length."""
+
 _VIEW_MARGIN = 1.5
 """A distortion polynomial is fitted inside the image. Far outside it folds back into the image."""
 
@@ -64,6 +67,25 @@ def unproject(pixels: NDArray[Any], depth: NDArray[Any], intrinsics: Intrinsics)
     """
     z = np.asarray(depth, dtype=np.float64).reshape(-1, 1)
     return np.hstack([rays(pixels, intrinsics) * z, z])
+
+
+def on_floor(pixels: NDArray[Any], intrinsics: Intrinsics, matrix: Floats) -> tuple[Floats, Floats]:
+    """Where pixels show the floor z = 0 of another frame.
+
+    Args:
+        pixels: (N, 2), x and y.
+        matrix: (4, 4) points of the optical frame to points of the floor's frame, z up.
+
+    Returns:
+        (N, 3) points in the floor's frame and (N,) depths along the optical axis, metres; NaN for
+        pixels that don't show it, or show it beyond FARTHEST_ON_FLOOR.
+    """
+    # The directions have z = 1 in the optical frame, so that they are multiplied by the depth.
+    directions = unproject(pixels, np.ones(len(pixels)), intrinsics) @ matrix[:3, :3].T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        depth = -matrix[2, 3] / directions[:, 2]
+    depth[~((depth > 0) & (depth < FARTHEST_ON_FLOOR))] = np.nan
+    return matrix[:3, 3] + depth[:, None] * directions, depth
 
 
 def project(points: NDArray[Any], intrinsics: Intrinsics) -> Floats:

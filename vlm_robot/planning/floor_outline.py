@@ -1,8 +1,8 @@
 """The outline of a thing that lies flat on the floor, such as a rug.
 
 A box in the image of a rug that lies askew holds floor at its corners, and depth can't tell them
-apart. Seen from above, by the floor's homography, a rug keeps its shape, and its colours are parted
-from those around it by graph cuts (Rother, Kolmogorov, Blake, 'GrabCut', SIGGRAPH 2004).
+apart. Seen from above, a rug keeps its shape, and its colours are parted from those around it by
+graph cuts (Rother, Kolmogorov, Blake, 'GrabCut', SIGGRAPH 2004).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vlm_robot.geometry.projection import project, rays
+from vlm_robot.geometry.projection import on_floor, project
 from vlm_robot.types import Frame, Image
 
 Floats = NDArray[np.float64]
@@ -19,14 +19,14 @@ Outline = tuple[tuple[float, float], ...]
 
 FLAT = 0.06
 """Metres: the middle of a thing that lies flat is no higher than this."""
-FARTHEST = 15.0
-"""Metres. Farther, a pixel's error moves a point on the floor by more than a robot's length."""
 _LONGER_SIDE = 120
 """Pixels of the view from above."""
 _MARGIN = 0.25
 """Of the thing's sides, floor around it that shows what isn't the thing."""
 _LEAST_SHARE = 0.35
 """A cut that leaves less of what the box covers has failed: it took a pattern for the thing."""
+_CORE = 0.8
+"""What the box covers is the thing, whatever its colours are, from this share of the way in."""
 _ROUNDS = 4
 _SIMPLER = 1.0
 """Pixels of the view from above that an outline may be off for having fewer corners."""
@@ -47,8 +47,8 @@ def floor_outline(frame: Frame, box: NDArray[np.floating], matrix: Floats) -> Ou
         return ()
     left, top, right, bottom = (float(v) for v in box)
     corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
-    covered = _on_floor(rays(corners, frame.intrinsics), matrix)
-    if covered is None:
+    covered = on_floor(corners, frame.intrinsics, matrix)[0][:, :2]
+    if not np.isfinite(covered).all():
         return ()
     low, high = covered.min(axis=0), covered.max(axis=0)
     margin = _MARGIN * (high - low)
@@ -61,17 +61,6 @@ def floor_outline(frame: Frame, box: NDArray[np.floating], matrix: Floats) -> Ou
     if cut is None:
         return _tuples(covered)
     return _tuples(cut * pixel + low)
-
-
-def _on_floor(directions: Floats, matrix: Floats) -> Floats | None:
-    """(N, 2) where rays (N, 2), x / z and y / z, meet the floor; None where one doesn't."""
-    ways = np.column_stack([directions, np.ones(len(directions))]) @ matrix[:3, :3].T
-    with np.errstate(divide="ignore", invalid="ignore"):
-        reach = -matrix[2, 3] / ways[:, 2]
-    if not ((reach > 0) & (reach < FARTHEST)).all():
-        return None
-    points: Floats = matrix[:2, 3] + reach[:, None] * ways[:, :2]
-    return points
 
 
 def _from_above(frame: Frame, matrix: Floats, low: Floats, high: Floats, pixel: float) -> Image:
@@ -112,9 +101,9 @@ def _cut(view: Image, inside: NDArray[np.bool_]) -> Floats | None:
 
 
 def _core(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The innermost tenth of a region, which is the thing whatever its colours are."""
+    """The innermost part of a region."""
     depth = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 3)
-    core: NDArray[np.bool_] = inside & (depth > 0.8 * depth.max())
+    core: NDArray[np.bool_] = inside & (depth > _CORE * depth.max())
     return core
 
 

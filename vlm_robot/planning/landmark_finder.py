@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pytransform3d.rotations import matrix_from_quaternion
 
-from vlm_robot.geometry.projection import unproject
+from vlm_robot.geometry.projection import on_floor
 from vlm_robot.geometry.transforms import FrameTree, FrameTreeError, transform_boxes
-from vlm_robot.planning.floor_outline import FARTHEST, FLAT, floor_outline
+from vlm_robot.planning.floor_outline import FLAT, Outline, floor_outline
 from vlm_robot.planning.landmark_memory import LandmarkMemory
 from vlm_robot.planning.landmarks import SeenLandmark, key
 from vlm_robot.types import Observation
@@ -34,6 +35,7 @@ class LandmarkFinder:
         self._memory_time = memory_time
         self._memory_distance = memory_distance
         self._memories: dict[str, LandmarkMemory] = {}
+        self._outlined: dict[str, _Outlined] = {}
 
     def find(
         self,
@@ -83,10 +85,7 @@ class LandmarkFinder:
             axes = np.abs(matrix_from_quaternion([w, x, y, z]))
             sizes[boxes.valid] = boxes.sizes[boxes.valid] @ axes.T
             flat = boxes.valid & (np.abs(positions[:, 2]) < FLAT)
-        outlines = [
-            floor_outline(observation.frame, box, matrix) if lies else ()
-            for box, lies in zip(observation.detections.boxes, flat, strict=True)
-        ]
+        outlines = self._outlines(observation, matrix, flat)
         return [
             SeenLandmark(
                 observation.detections.phrase(i),
@@ -99,6 +98,37 @@ class LandmarkFinder:
             if np.isfinite([x, y, z]).all()
         ]
 
+    def _outlines(
+        self, observation: Observation, matrix: Floats, flat: NDArray[np.bool_]
+    ) -> list[Outline]:
+        """Outlines of what lies flat; those of a camera's last observation are kept.
+
+        Candidate paths may come more often than images, and an outline takes 12 ms.
+        """
+        kept = self._outlined.get(observation.frame.camera)
+        if (
+            kept is not None
+            and kept.observation is observation
+            and np.array_equal(kept.matrix, matrix)
+            and np.array_equal(kept.flat, flat)
+        ):
+            return kept.outlines
+        outlines = [
+            floor_outline(observation.frame, box, matrix) if lies else ()
+            for box, lies in zip(observation.detections.boxes, flat, strict=True)
+        ]
+        self._outlined[observation.frame.camera] = _Outlined(observation, matrix, flat, outlines)
+        return outlines
+
+
+class _Outlined(NamedTuple):
+    """Outlines of an observation's things, and what else they depend on."""
+
+    observation: Observation
+    matrix: Floats
+    flat: NDArray[np.bool_]
+    outlines: list[Outline]
+
 
 def _on_ground(observation: Observation, matrix: Floats) -> tuple[Floats, Floats]:
     """Positions and sizes (N, 3) of things that stand on the floor z = 0; NaN where they can't."""
@@ -108,13 +138,8 @@ def _on_ground(observation: Observation, matrix: Floats) -> tuple[Floats, Floats
     if intrinsics is None or not len(boxes):
         return nowhere, nowhere.copy()
     feet = np.column_stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]])
-    directions = unproject(feet, np.ones(len(feet)), intrinsics) @ matrix[:3, :3].T
-    with np.errstate(divide="ignore", invalid="ignore"):
-        reach = -matrix[2, 3] / directions[:, 2]
-    reach[~((reach > 0) & (reach < FARTHEST))] = np.nan
-    positions = matrix[:3, 3] + reach[:, None] * directions
-    # The directions have z = 1 in the optical frame, so `reach` is the depth there.
-    widths = (boxes[:, 2] - boxes[:, 0]) / intrinsics.matrix[0, 0] * reach
-    heights = (boxes[:, 3] - boxes[:, 1]) / intrinsics.matrix[1, 1] * reach
+    positions, depths = on_floor(feet, intrinsics, matrix)
+    widths = (boxes[:, 2] - boxes[:, 0]) / intrinsics.matrix[0, 0] * depths
+    heights = (boxes[:, 3] - boxes[:, 1]) / intrinsics.matrix[1, 1] * depths
     positions[:, 2] = heights / 2
     return positions, np.column_stack([widths, widths, heights])

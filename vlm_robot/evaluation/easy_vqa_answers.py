@@ -25,6 +25,7 @@ from vlm_robot.evaluation.answers import auroc
 from vlm_robot.models.checkpoint import find_checkpoint
 from vlm_robot.models.sentence_encoder import SentenceEncoder
 from vlm_robot.training.train_vqa import VqaSet, halves, read_split
+from vlm_robot.training.vqa_tower import CLOSED
 from vlm_robot.types import Frame
 
 
@@ -43,7 +44,7 @@ def ask_all(proposer: Proposer, data: VqaSet) -> list[Asked]:
         frame = Frame("easy-vqa", 0, "camera", image)
         for question, answer in pairs:
             found = proposer.propose(question, frame, cancel=CancelToken())
-            closed = answer in ("yes", "no")
+            closed = answer in CLOSED
             asked.append(Asked(found.text == answer, found.probability or 0.0, closed))
     return asked
 

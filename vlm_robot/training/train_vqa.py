@@ -9,7 +9,6 @@ on a busy machine.
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,8 @@ from torch import Tensor
 from transformers import BertTokenizer, BlipConfig, BlipForQuestionAnswering, BlipProcessor
 from transformers.models.blip import BlipImageProcessorPil
 
-from vlm_robot.training.vqa_tower import teach
+from vlm_robot.training.schedule import cosine
+from vlm_robot.training.vqa_tower import CLOSED, teach
 
 SIDE = 64
 """Pixels of an image's side; all are square."""
@@ -201,7 +201,7 @@ class Trainer:
         """Warm-up over 200 steps, and a cosine down to zero over all of them."""
         done = self.steps / self._settings.steps
         warm = min(1.0, (self.steps + 1) / 200)
-        return self._settings.rate * warm * (1 + math.cos(math.pi * done)) / 2
+        return self._settings.rate * warm * cosine(done)
 
     def _loss(self, images: Tensor, questions: list[str], answers: list[str]) -> Tensor:
         """That of the model's `forward`, but each image goes through the vision tower once."""
@@ -227,7 +227,7 @@ class Trainer:
 
 def _drawn(asked: list[tuple[str, str]], pick: np.random.Generator) -> tuple[str, str]:
     """One question and its answer."""
-    wordy = [pair for pair in asked if pair[1] not in ("yes", "no")]
+    wordy = [pair for pair in asked if pair[1] not in CLOSED]
     among = wordy if wordy and pick.random() < _OPEN else asked
     return among[int(pick.integers(len(among)))]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import csv
 import json
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -22,6 +21,7 @@ from vlm_robot.training.dataset import Batch, Scene, SceneStream
 from vlm_robot.training.initial_weights import load_imagenet
 from vlm_robot.training.objective import Objective, Parts, Weights
 from vlm_robot.training.phrasebook import Phrasebook, principal_projection
+from vlm_robot.training.schedule import cosine
 
 _LOG = "log.csv"
 _CHECKPOINT = "last.pt"
@@ -142,7 +142,7 @@ class Trainer:
     def _set_rates(self, progress: float) -> None:
         """Linear warm-up, then a cosine down to a fiftieth, by the time spent."""
         rate = min(1.0, (self.steps + 1) / 100)
-        rate *= 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress))
+        rate *= cosine(progress, least=0.02)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * rate
 

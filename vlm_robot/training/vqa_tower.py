@@ -7,7 +7,6 @@ al., ICML 2022, section 3.1), this one begins with classes of its own.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -16,13 +15,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import BlipVisionModel
 
+from vlm_robot.training.schedule import cosine
+
 CLASSES = (
     ("circle", "rectangle", "triangle"),
     ("black", "blue", "brown", "gray", "green", "red", "teal", "yellow"),
 )
 """Words that exclude each other."""
 _UNKNOWN = -100
-_CLOSED = ("yes", "no")
+CLOSED = ("yes", "no")
+"""Answers that say little of what is seen."""
 _WARM_UP = 100
 """Steps."""
 
@@ -32,7 +34,7 @@ def told(asked: Sequence[tuple[str, str]]) -> list[int]:
     words = {
         word
         for question, answer in asked
-        if answer not in _CLOSED
+        if answer not in CLOSED
         for word in (*question.rstrip("?").split(), answer)
     }
     return [
@@ -63,8 +65,7 @@ def teach(
     losses = list[float]()
     for step in range(steps):
         for group in optimizer.param_groups:
-            done = (1 + math.cos(math.pi * step / steps)) / 2
-            group["lr"] = rate * done * min(1.0, (step + 1) / _WARM_UP)
+            group["lr"] = rate * cosine(step / steps) * min(1.0, (step + 1) / _WARM_UP)
         pick = np.random.default_rng([seed, 1, step])
         chosen = pick.integers(len(labels), size=images)
         seen = tower(pixel_values=draw(chosen.tolist(), pick)).last_hidden_state.mean(1)

@@ -13,7 +13,7 @@ from vlm_robot.answering.embedded.parts import SHIPPED, save_parts
 from vlm_robot.answering.embedded.tower import RegionTower
 from vlm_robot.models.checkpoint import digest
 from vlm_robot.training.vlm.features import TOWER
-from vlm_robot.training.vlm.trainer import CHECKPOINT, SCALE
+from vlm_robot.training.vlm.trainer import CHECKPOINT, SCALE, part_name
 from vlm_robot.types import InputError
 
 
@@ -28,9 +28,7 @@ def export(run: Path, tower: RegionTower, out: Path, language_sha256: str) -> No
     state = torch.load(run / CHECKPOINT, weights_only=True)
     weights = {f"tower.{n}": v for n, v in tower.state_dict().items()}
     weights |= {f"projector.{n}": v for n, v in state["projector"].items()}
-    for name, value in state["products"].items():
-        layer, _, rest = name.partition(".lora_")
-        weights[f"products.{layer}.{rest[0].lower()}"] = value
+    weights |= {f"products.{part_name(n)}": v for n, v in state["products"].items()}
     save_parts(
         out,
         weights,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from vlm_robot.answering.embedded.network import new_projector
 from vlm_robot.answering.embedded.parts import Parts
 from vlm_robot.answering.embedded.tower import RegionTowerConfig
 from vlm_robot.training.curves import draw_curves
+from vlm_robot.training.schedule import cosine
 from vlm_robot.training.vlm.alignment import align
 from vlm_robot.training.vlm.batches import TextBatch, collate, start_tokens, tokens_of
 from vlm_robot.training.vlm.material import Material
@@ -185,7 +185,7 @@ class Trainer:
     def _set_rates(self) -> None:
         """Linear warm-up over 50 steps, then a cosine down to a twentieth."""
         done = self.steps / self.settings.steps
-        rate = min(1.0, (self.steps + 1) / 50) * (0.05 + 0.95 * (1 + math.cos(math.pi * done)) / 2)
+        rate = min(1.0, (self.steps + 1) / 50) * cosine(done, least=0.05)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * rate
 
@@ -221,11 +221,8 @@ class Trainer:
             draw_curves(self.folder / _LOG, self.folder / "curves.png")
 
     def _begin(self, start: Parts) -> None:
-        given = {
-            f"{name.rpartition('.')[0]}.lora_{name[-1].upper()}.default.weight": value
-            for name, value in start.of("products").items()
-        }
-        products = self._products()
+        given = start.of("products")
+        products = {part_name(name): p for name, p in self._products().items()}
         try:
             self.projector.load_state_dict(start.of("projector"))
             if {n: v.shape for n, v in given.items()} != {n: p.shape for n, p in products.items()}:
@@ -252,6 +249,12 @@ class Trainer:
             group["peak"] = peak
         self.steps, self.seconds, self.pairs = state["counters"]
         return True
+
+
+def part_name(parameter: str) -> str:
+    """What a parameter of a low-rank product is called among the products of `Parts`."""
+    layer, _, rest = parameter.partition(".lora_")
+    return f"{layer}.{rest[0].lower()}"
 
 
 _orders: dict[int, np.ndarray] = {}

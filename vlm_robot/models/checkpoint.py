@@ -8,12 +8,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from huggingface_hub import constants, try_to_load_from_cache
 from safetensors import SafetensorError, safe_open
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 BUNDLED = Path(__file__).parent
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
@@ -136,6 +140,14 @@ def _weights(folder: Path, what: str, mend: str) -> list[Path]:
             " and save it by `save_pretrained`"
         )
     raise ModelError(f"{what} has no weights (*.safetensors): {mend}")
+
+
+def write_tensors(file: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write tensors as safetensors that everybody may read: the library's are their owner's."""
+    from safetensors.torch import save_file  # torch is slow to load, and reading takes none
+
+    save_file({name: value.detach().contiguous().clone() for name, value in tensors.items()}, file)
+    file.chmod(0o644)
 
 
 def digest(file: Path) -> str:

@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
-from vlm_robot.models.checkpoint import BUNDLED, ModelError, digest
+from vlm_robot.models.checkpoint import BUNDLED, ModelError, digest, write_tensors
 
 SHIPPED = BUNDLED / "embedded_vlm"
 WEIGHTS, DESCRIPTION = "parts.safetensors", "parts.json"
@@ -61,8 +61,7 @@ def save_parts(
         name: value.half() if value.dtype != torch.float16 else value
         for name, value in weights.items()
     }
-    save_file({n: v.contiguous().clone() for n, v in half.items()}, folder / WEIGHTS)
-    (folder / WEIGHTS).chmod(0o644)  # it is written for its owner only
+    write_tensors(folder / WEIGHTS, half)
     description = {
         "format_version": FORMAT_VERSION,
         "weights_sha256": digest(folder / WEIGHTS),

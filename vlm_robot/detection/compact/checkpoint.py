@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from vlm_robot.detection.compact.network import CompactNetwork, NetworkConfig
-from vlm_robot.models.checkpoint import ModelError, digest
+from vlm_robot.models.checkpoint import ModelError, digest, write_tensors
 
 MODEL_TYPE = "vlm_robot_compact"
 FORMAT_VERSION = 1
@@ -57,9 +57,7 @@ class CompactConfig:
 def save_checkpoint(folder: Path, network: CompactNetwork, config: CompactConfig) -> None:
     """Write weights (float16, batch norms folded) and config.json."""
     folder.mkdir(parents=True, exist_ok=True)
-    state = {k: v.half().contiguous() for k, v in network.fold().state_dict().items()}
-    save_file(state, folder / WEIGHTS)
-    (folder / WEIGHTS).chmod(0o644)  # it is written for its owner only
+    write_tensors(folder / WEIGHTS, {k: v.half() for k, v in network.fold().state_dict().items()})
     write_config(folder, config)
 
 

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 
-from vlm_robot.models.checkpoint import ModelError
+from vlm_robot.models.checkpoint import ModelError, write_tensors
 
 BACKGROUND = "background.safetensors"
 """Name of the file in the model's folder."""
@@ -60,9 +60,7 @@ class Background(NamedTuple):
 
     def write(self, folder: Path) -> None:
         """Write the file."""
-        save_file({name: value.contiguous() for name, value in self._asdict().items()},
-                  folder / BACKGROUND)  # fmt: skip
-        (folder / BACKGROUND).chmod(0o644)  # it is written for its owner only
+        write_tensors(folder / BACKGROUND, self._asdict())
 
     def discriminant(self, examples: Tensor) -> Tensor:
         """The vector (E,) that finds what `examples` (N, E) show."""

@@ -14,13 +14,11 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from rich.progress import track
-from safetensors.numpy import save_file
 from torch.nn import functional
 
+from vlm_robot.models.checkpoint import write_tensors
 from vlm_robot.models.minilm import MiniLM, layer_weights
 from vlm_robot.models.sentence_encoder import SentenceEncoder
 from vlm_robot.planning.goals.head import ADD, DOWN, OUTPUTS, SCALE, UP, WEIGHTS
@@ -95,28 +93,21 @@ def fit(encoder: SentenceEncoder, *, steps: int, seed: int) -> tuple[MiniLM, tor
     return model.eval(), head
 
 
-def difference(
-    before: MiniLM, after: MiniLM, *, rank: int = RANK
-) -> dict[str, NDArray[np.float16]]:
+def difference(before: MiniLM, after: MiniLM, *, rank: int = RANK) -> dict[str, torch.Tensor]:
     """What was added to each tensor, matrices as a product of `rank` by truncated SVD."""
     old = layer_weights(before)
-    tensors: dict[str, NDArray[np.float16]] = {}
+    tensors: dict[str, torch.Tensor] = {}
     for name, parameter in layer_weights(after).items():
         added = (parameter - old[name]).detach()
         if not added.any():
             continue
         if added.ndim == 1:
-            tensors[name + ADD] = _half(added)
+            tensors[name + ADD] = added.half()
             continue
         left, sizes, right = torch.linalg.svd(added, full_matrices=False)
-        tensors[name + UP] = _half(left[:, :rank] * sizes[:rank].sqrt())
-        tensors[name + DOWN] = _half(sizes[:rank, None].sqrt() * right[:rank])
+        tensors[name + UP] = (left[:, :rank] * sizes[:rank].sqrt()).half()
+        tensors[name + DOWN] = (sizes[:rank, None].sqrt() * right[:rank]).half()
     return tensors
-
-
-def _half(tensor: torch.Tensor) -> NDArray[np.float16]:
-    values: NDArray[np.float16] = tensor.detach().numpy().astype(np.float16)
-    return np.ascontiguousarray(values)
 
 
 def main() -> None:
@@ -130,10 +121,9 @@ def main() -> None:
     encoder = SentenceEncoder()
     model, head = fit(encoder, steps=arguments.steps, seed=arguments.seed)
     tensors = difference(encoder.load()[1], model)
-    tensors |= {"weight": _half(head.weight), "bias": _half(head.bias)}
+    tensors |= {"weight": head.weight.half(), "bias": head.bias.half()}
     output = arguments.output or WEIGHTS / f"seed_{arguments.seed}.safetensors"
-    save_file(tensors, output)
-    output.chmod(0o644)  # it is written for its owner only
+    write_tensors(output, tensors)
     print(f"{len(sentences())} sentences, weights in {output}")
 
 

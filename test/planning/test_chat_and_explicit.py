@@ -163,3 +163,12 @@ def test_only_so_many_goals_are_remembered():
     assert inner.count == 100
     remembering.interpret("0")
     assert inner.count == 101
+
+
+def test_the_goal_that_is_asked_for_all_along_is_not_forgotten():
+    inner = Counting(lasting=True)
+    remembering = Remembering(inner)
+    for number in range(100):
+        remembering.interpret("the way home")
+        remembering.interpret(str(number))
+    assert inner.count == 101

@@ -97,6 +97,7 @@ class Remembering:
         """See `GoalInterpreter`."""
         if goal in self._kept:
             read, stamp = self._kept[goal]
+            self._kept.move_to_end(goal)
             if read.lasting or monotonic() - stamp < RETRY:
                 return read
         read = self._interpreter.interpret(goal)

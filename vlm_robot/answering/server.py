@@ -137,9 +137,9 @@ class ServerProposer:
         scale = family_scale(self._model)
         image = within(frame.image, self._options.most_pixels)
         prompt = closed_prompt(question, options) if options else free_prompt(question, scale)
+        content = _content(prompt, image)
         drawn = [
-            self._reply(_content(prompt, image), until, cancel, _Words(None), temperature=1.0)
-            for _ in range(count)
+            self._reply(content, until, cancel, _Words(None), temperature=1.0) for _ in range(count)
         ]
         return tuple(answer_part(said.text) for said in drawn)
 

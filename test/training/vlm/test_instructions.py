@@ -83,6 +83,18 @@ def test_a_description_names_every_plain_thing_once(shots):
     }
 
 
+def test_things_are_listed_from_left_to_right(shots):
+    found = {a for _, a in answers(pairs_of(shots), "in_order")}
+    assert found == {"A mug, a table, a bowl, a chair."}
+
+
+def test_what_is_there_is_always_listed(shots):
+    instructor = Instructor(shots)
+    for seed in range(20):
+        pairs = instructor.make(shots[0], np.random.default_rng(seed))
+        assert [p.form for p in pairs[:2]] == ["describe", "in_order"]
+
+
 def test_yes_and_no_come_about_equally_often(shots):
     said = Counter(p.answer for p in pairs_of(shots, 1, 200))
     assert 0.4 < said["Yes"] / (said["Yes"] + said["No"]) < 0.75  # few kinds are there to miss

@@ -9,15 +9,18 @@ from rendered_scenes import write_scenes
 from tiny_embedded_vlm import tiny_language, tiny_tower
 
 from vlm_robot import cli
+from vlm_robot.answering.embedded.network import new_projector
 from vlm_robot.answering.embedded.parts import read_parts
+from vlm_robot.answering.embedded.tower import boxes_of
 from vlm_robot.training.vlm import export as export_command
 from vlm_robot.training.vlm import features, train_vlm
+from vlm_robot.training.vlm.alignment import align
 from vlm_robot.training.vlm.batches import collate, start_tokens, tokens_of
 from vlm_robot.training.vlm.export import export
 from vlm_robot.training.vlm.features import BLANKS, TOWER, blanks, compute_shard, features_of
 from vlm_robot.training.vlm.instructions import Pair
 from vlm_robot.training.vlm.material import Material
-from vlm_robot.training.vlm.trainer import Trainer, TuneSettings
+from vlm_robot.training.vlm.trainer import CHECKPOINT, Trainer, TuneSettings
 from vlm_robot.types import InputError
 
 PAIRS = [Pair("exists", "Is a mug here?", "Yes"), Pair("colour", "Which colour?", "Blue")]
@@ -33,8 +36,9 @@ def folders(tmp_path_factory):
     return scenes, features
 
 
-def trainer(folders, run, *, start=None, **settings):
+def trainer(folders, run, *, start=None, dtype=torch.float32, **settings):
     language, tokenizer = tiny_language()
+    language.to(dtype)
     given = {"steps": 4, "images": 2, "pairs": 4, "rank": 2, "align_steps": 3, **settings}
     tower, material = tiny_tower().config, Material(*folders)
     return Trainer(language, tokenizer, tower, material, run, TuneSettings(**given), start=start)
@@ -72,6 +76,36 @@ def test_it_learns(folders, tmp_path):
     one = trainer(folders, tmp_path, steps=120, projector_rate=1e-2, rate=2e-2)
     losses = [one.step()[0] for _ in range(60)]
     assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
+
+
+def test_updates_too_small_for_bfloat16_add_up(folders, tmp_path):
+    one = trainer(folders, tmp_path, steps=80, rate=1e-5, dtype=torch.bfloat16)
+    before = {n: p.detach().clone() for n, p in one._products().items() if "lora_A" in n}
+    one.run()
+    learned = torch.load(tmp_path / CHECKPOINT, weights_only=True)["products"]
+    for name, value in before.items():
+        assert (learned[name] != value.float()).float().mean() > 0.9, name
+
+
+def tokenizer(text, **_):
+    """Letters: the tiny language model's own tokenizer knows no words."""
+    return {"input_ids": [ord(letter) % 64 for letter in text]}
+
+
+def test_an_aligned_projector_tells_left_from_right(folders):
+    language, config = tiny_language()[0], tiny_tower().config
+    words = language.get_input_embeddings().weight.detach()
+    torch.manual_seed(0)
+    projector = new_projector(config, language.config)
+    material = Material(*folders)
+    align(projector, material, tokenizer, words, images=3, steps=400, seed=0)
+    features = torch.cat([material.shot(n)[1] for n in range(3)])
+    things = features[features[:, 0] != 0]
+    boxes, made = boxes_of(things), projector(things).detach()
+    ids = [tokenizer(f" {side}")["input_ids"] for side in ("left", "right")]
+    left, right = (words[i].mean(0) for i in ids)
+    across = boxes[:, 0] + boxes[:, 2]
+    assert np.corrcoef(made @ (right - left), across)[0, 1] > 0.9
 
 
 def test_a_resumed_run_ends_where_an_unbroken_one_does(folders, tmp_path):

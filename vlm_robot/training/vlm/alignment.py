@@ -1,8 +1,7 @@
-"""The projector's first weights: a thing's token is made like the words of its name.
+"""The projector's first weights: a thing's token is made like the words of its name and place.
 
 LLaVA aligns its projector by captions, through the language model. Here the tower's tokens are of
-things whose names are known, so that a regression to the names' word embeddings does it, in a
-minute.
+things whose names are known, so that a regression to the words' embeddings does it, in a minute.
 """
 
 from __future__ import annotations
@@ -54,13 +53,14 @@ def align(
             labels.append(index[name])
     targets = torch.stack([_meaning(name, tokenizer, words) for name in names])
     x, y = torch.stack(inputs), torch.tensor(labels)
+    places = _places(boxes_of(x), tokenizer, words)
     scale = words.float().var()
     optimizer = torch.optim.AdamW(projector.parameters(), lr=2e-3, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     loss = torch.zeros(())
     for _ in range(steps):
         rows = torch.from_numpy(pick.integers(len(x), size=1024))
-        made = projector(x[rows])
+        made = projector(x[rows]) - places[rows]
         near = functional.mse_loss(made, targets[y[rows]]) / scale
         # Names must be told apart, too: the right one's target is the nearest.
         logits = -torch.cdist(made, targets).square() / (scale * made.shape[1] * 0.05)
@@ -70,6 +70,14 @@ def align(
         optimizer.step()
         schedule.step()
     return float(loss.detach())
+
+
+def _places(boxes: Tensor, tokenizer: Any, words: Tensor) -> Tensor:
+    """Between the words of an image's sides (N, D): where boxes (N, 4), in 0..1 of it, lie."""
+    middle = boxes[:, :2] + boxes[:, 2:] - 1
+    sides = [_meaning(word, tokenizer, words) for word in ("left", "right", "top", "bottom")]
+    across, down = sides[1] - sides[0], sides[3] - sides[2]
+    return middle[:, :1] * across + middle[:, 1:] * down
 
 
 def _names(shot: Shot, features: Tensor) -> list[str | None]:

@@ -55,7 +55,7 @@ class Instructor:
         self._negatives = negatives
 
     def make(self, shot: Shot, pick: Pick) -> list[Pair]:
-        """Pairs about a shot, in random order."""
+        """Pairs about a shot: what is there, then the others in random order."""
         sure = self._namer.sure(shot, pick)
         gone = self._gone(shot, pick) if self._negatives else []
         pairs = [
@@ -67,12 +67,11 @@ class Instructor:
             *_supports(sure, pick),
             *self._counts(shot, gone, pick),
             *_both(sure, gone, pick),
-            *_description(shot, pick),
             *_boxes(sure, shot, pick),
         ]
         if self._negatives:
             pairs += _unanswerable(sure, gone, pick)
-        return [pairs[i] for i in pick.permutation(len(pairs))]
+        return [*_lists(shot, pick), *(pairs[i] for i in pick.permutation(len(pairs)))]
 
     def make_blank(self, pick: Pick) -> list[Pair]:
         """Pairs about a picture of one colour."""
@@ -240,13 +239,18 @@ def _both(sure: Sequence[tuple[str, Thing]], gone: Sequence[str], pick: Pick) ->
         yield _said("either", "No", pick, x=first, y=second)
 
 
-def _description(shot: Shot, pick: Pick) -> Iterator[Pair]:
-    """The plain things, largest first."""
+def _lists(shot: Shot, pick: Pick) -> Iterator[Pair]:
+    """The plain things, largest first, and from left to right."""
     plain = [t for t in shot.things if t.plain and t.taught]
-    largest = sorted(plain, key=lambda t: -float((t.box[2:] - t.box[:2]).prod()))
-    names = [t.taught[0] for t in largest[:_MOST_LISTED]]
-    if names:
-        yield _said("describe", f"{inventory(names).capitalize()}.", pick)
+    largest = sorted(plain, key=lambda t: -float((t.box[2:] - t.box[:2]).prod()))[:_MOST_LISTED]
+    if not largest:
+        return
+    names = [t.taught[0] for t in largest]
+    yield _said("describe", f"{inventory(names).capitalize()}.", pick)
+    if len(largest) > 1:
+        across = sorted(largest, key=lambda t: float(t.box[0] + t.box[2]))
+        listed = ", ".join(a(t.taught[0]) for t in across)
+        yield _said("in_order", f"{listed.capitalize()}.", pick)
 
 
 def _boxes(sure: Sequence[tuple[str, Thing]], shot: Shot, pick: Pick) -> Iterator[Pair]:

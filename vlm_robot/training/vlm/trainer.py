@@ -91,8 +91,10 @@ class Trainer:
         groups: list[dict[str, Any]] = [
             {"params": list(self.projector.parameters()), "peak": settings.projector_rate}
         ]
+        # Small updates of bfloat16 numbers round to nothing: learned are copies in float32.
+        self._exact = {n: nn.Parameter(p.detach().float()) for n, p in self._products().items()}
         if settings.rank:
-            groups.append({"params": list(self._products().values()), "peak": settings.rate})
+            groups.append({"params": list(self._exact.values()), "peak": settings.rate})
         self.optimizer = torch.optim.AdamW(groups, lr=settings.rate, weight_decay=0.01)
         self._before = start_tokens(tokenizer)
         self.steps, self.seconds, self.pairs = 0, 0.0, 0
@@ -127,15 +129,28 @@ class Trainer:
         batch = collate(tokens, self._before, self._tower.tokens)
         self._set_rates()
         loss, right = self.loss(batch, torch.stack([one.features for one in drawn]))
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        learned = [p for group in self.optimizer.param_groups for p in group["params"]]
-        nn.utils.clip_grad_norm_(learned, 1.0)
-        self.optimizer.step()
+        self._learn(loss)
         self.steps += 1
         self.pairs += sum(map(len, tokens))
         self.seconds += time.monotonic() - start
         return float(loss.detach()), right
+
+    def _learn(self, loss: Tensor) -> None:
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        for name, product in self._products().items():
+            if product.grad is not None:
+                self._exact[name].grad = product.grad.float()
+                product.grad = None
+        learned = [p for group in self.optimizer.param_groups for p in group["params"]]
+        nn.utils.clip_grad_norm_(learned, 1.0)
+        self.optimizer.step()
+        self._round()
+
+    @torch.no_grad()
+    def _round(self) -> None:
+        for name, product in self._products().items():
+            product.copy_(self._exact[name])
 
     def loss(self, batch: TextBatch, features: Tensor) -> tuple[Tensor, float]:
         """Cross entropy of the answers, weighted; and the share of their first tokens right."""
@@ -209,7 +224,7 @@ class Trainer:
         """Write a checkpoint that the next run goes on from, and the curves."""
         state = {
             "projector": self.projector.state_dict(),
-            "products": {name: p.detach() for name, p in self._products().items()},
+            "products": {name: p.detach() for name, p in self._exact.items()},
             "optimizer": self.optimizer.state_dict(),
             "rank": self.settings.rank,
             "counters": [self.steps, self.seconds, self.pairs],
@@ -222,7 +237,7 @@ class Trainer:
 
     def _begin(self, start: Parts) -> None:
         given = start.of("products")
-        products = {part_name(name): p for name, p in self._products().items()}
+        products = {part_name(name): p for name, p in self._exact.items()}
         try:
             self.projector.load_state_dict(start.of("projector"))
             if {n: v.shape for n, v in given.items()} != {n: p.shape for n, p in products.items()}:
@@ -232,6 +247,7 @@ class Trainer:
         with torch.no_grad():
             for name, value in given.items():
                 products[name].copy_(value)
+        self._round()
 
     def _resume(self) -> bool:
         file = self.folder / CHECKPOINT
@@ -239,10 +255,10 @@ class Trainer:
             return False
         state = torch.load(file, weights_only=True)
         self.projector.load_state_dict(state["projector"])
-        products = self._products()
         with torch.no_grad():
             for name, value in state["products"].items():
-                products[name].copy_(value)
+                self._exact[name].copy_(value)
+        self._round()
         peaks = [group["peak"] for group in self.optimizer.param_groups]
         self.optimizer.load_state_dict(state["optimizer"])
         for group, peak in zip(self.optimizer.param_groups, peaks, strict=True):

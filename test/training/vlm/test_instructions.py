@@ -95,6 +95,29 @@ def test_what_is_there_is_always_listed(shots):
         assert [p.form for p in pairs[:2]] == ["describe", "in_order"]
 
 
+def test_points_are_those_of_the_scene(shots):
+    true = {"table": "47, 69", "mug": "30, 45", "bowl": "66, 47", "chair": "89, 61"}
+    pairs = pairs_of(shots)
+    for question, answer in answers(pairs, "point"):
+        (kind,) = [k for k in true if k in question]
+        assert answer == true[kind]
+    for question, answer in answers(pairs, "at_point"):
+        (kind,) = [k for k in true if k in answer]
+        assert true[kind] in question
+
+
+def test_nobody_asks_what_is_at_the_middle_of_a_hidden_thing(tmp_path):
+    folder = write_scenes(tmp_path)
+    file = folder / "shard-00000" / "coco.json"
+    coco = json.loads(file.read_text())
+    for mug in [e for e in coco["annotations"] if e["kind"] == "mug"]:
+        mug["bbox"] = (170, 180, 30, 40)
+    file.write_text(json.dumps(coco))
+    named = {a for _, a in answers(pairs_of(load_shots(folder)), "at_point")}
+    assert "A mug" in named
+    assert "A table" not in named
+
+
 def test_yes_and_no_come_about_equally_often(shots):
     said = Counter(p.answer for p in pairs_of(shots, 1, 200))
     assert 0.4 < said["Yes"] / (said["Yes"] + said["No"]) < 0.75  # few kinds are there to miss

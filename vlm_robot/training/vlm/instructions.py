@@ -55,7 +55,7 @@ class Instructor:
         self._negatives = negatives
 
     def make(self, shot: Shot, pick: Pick) -> list[Pair]:
-        """Pairs about a shot: what is there, then the others in random order."""
+        """Pairs about a shot: what is where, then the others in random order."""
         sure = self._namer.sure(shot, pick)
         gone = self._gone(shot, pick) if self._negatives else []
         pairs = [
@@ -71,7 +71,8 @@ class Instructor:
         ]
         if self._negatives:
             pairs += _unanswerable(sure, gone, pick)
-        return [*_lists(shot, pick), *(pairs[i] for i in pick.permutation(len(pairs)))]
+        told = [*_lists(shot, pick), *_points(sure, shot, pick)]
+        return [*told, *(pairs[i] for i in pick.permutation(len(pairs)))]
 
     def make_blank(self, pick: Pick) -> list[Pair]:
         """Pairs about a picture of one colour."""
@@ -242,7 +243,7 @@ def _both(sure: Sequence[tuple[str, Thing]], gone: Sequence[str], pick: Pick) ->
 def _lists(shot: Shot, pick: Pick) -> Iterator[Pair]:
     """The plain things, largest first, and from left to right."""
     plain = [t for t in shot.things if t.plain and t.taught]
-    largest = sorted(plain, key=lambda t: -float((t.box[2:] - t.box[:2]).prod()))[:_MOST_LISTED]
+    largest = sorted(plain, key=lambda t: -_area(t))[:_MOST_LISTED]
     if not largest:
         return
     names = [t.taught[0] for t in largest]
@@ -261,6 +262,36 @@ def _boxes(sure: Sequence[tuple[str, Thing]], shot: Shot, pick: Pick) -> Iterato
     size = np.array([shot.intrinsics.width, shot.intrinsics.height] * 2)
     box = [int(v) for v in (thing.box / size * 1000).round()]
     yield _said("box", json.dumps([{"label": name, "box": box}]), pick, x=name)
+
+
+def _points(sure: Sequence[tuple[str, Thing]], shot: Shot, pick: Pick) -> Iterator[Pair]:
+    """Points in percent of the picture's width and height: a few tokens that teach much."""
+    for name, thing in sure[:3]:
+        yield _said("point", _percent(thing, shot), pick, x=name)
+    shown = [t for t in shot.things if t.plain and t.taught and _is_at_its_middle(t, shot)]
+    for i in pick.permutation(len(shown))[:3]:
+        answer = a(shown[i].taught[0]).capitalize()
+        yield _said("at_point", answer, pick, place=_percent(shown[i], shot))
+
+
+def _percent(thing: Thing, shot: Shot) -> str:
+    size = np.array([shot.intrinsics.width, shot.intrinsics.height])
+    across, down = (100 * (thing.box[:2] + thing.box[2:]) / 2 / size).round().astype(int)
+    return f"{across}, {down}"
+
+
+def _is_at_its_middle(thing: Thing, shot: Shot) -> bool:
+    """Whether no other thing's box lies over the middle of its own and is smaller."""
+    x, y = (thing.box[:2] + thing.box[2:]) / 2
+    area = _area(thing)
+    return not any(
+        t is not thing and t.box[0] < x < t.box[2] and t.box[1] < y < t.box[3] and _area(t) < area
+        for t in shot.things
+    )
+
+
+def _area(thing: Thing) -> float:
+    return float((thing.box[2:] - thing.box[:2]).prod())
 
 
 def _unanswerable(

@@ -48,7 +48,7 @@ class TuneSettings:
 
     steps: int = 4000
     images: int = 4
-    pairs: int = 16
+    pairs: int = 18
     rank: int = 16
     rate: float = 4e-4
     projector_rate: float = 4e-4

@@ -208,7 +208,7 @@ class QuestionMaker:
     def _sides(self, number: int, shot: Shot, pick: Pick) -> Iterator[Question]:
         sure = self._sure(shot, pick)
         for name, thing in sure[:1]:
-            at = (thing.box[0] + thing.box[2]) / 2 / shot.intrinsics.width
+            at = thing.middle[0] / shot.intrinsics.width
             if abs(at - 0.5) > 0.12:
                 where, not_there = ("left", "right") if at < 0.5 else ("right", "left")
                 text = f"Is the {name} on the left or on the right of the image?"

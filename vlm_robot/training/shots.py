@@ -54,6 +54,16 @@ class Thing:
     plain: bool
 
     @cached_property
+    def middle(self) -> NDArray[np.float32]:
+        """(2,) of its box, pixels."""
+        return (self.box[:2] + self.box[2:]) / np.float32(2)
+
+    @cached_property
+    def area(self) -> float:
+        """Of its box, square pixels."""
+        return float((self.box[2:] - self.box[:2]).prod())
+
+    @cached_property
     def last_words(self) -> frozenset[str]:
         """The nouns that its phrases end with."""
         return frozenset(phrase.split()[-1] for phrase in (*self.phrases, self.kind))

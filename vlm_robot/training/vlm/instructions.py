@@ -71,7 +71,8 @@ class Instructor:
         ]
         if self._negatives:
             pairs += _unanswerable(sure, gone, pick)
-        told = [*_lists(shot, pick), *_points(sure, shot, pick)]
+        shown = [t for t in shot.things if t.plain and t.taught]
+        told = [*_lists(shown, pick), *_points(sure, shown, shot, pick)]
         return [*told, *(pairs[i] for i in pick.permutation(len(pairs)))]
 
     def make_blank(self, pick: Pick) -> list[Pair]:
@@ -167,7 +168,7 @@ def _places(sure: Sequence[tuple[str, Thing]], shot: Shot, pick: Pick) -> Iterat
     for name, thing in sure[:2]:
         place = _place(thing, size)
         yield _said("where", f"{place[0].upper()}{place[1:]} of the picture.", pick, x=name)
-        at = (thing.box[0] + thing.box[2]) / 2 / size[0]
+        at = thing.middle[0] / size[0]
         if abs(at - 0.5) > 0.12:
             yield _said("half", "Left" if at < 0.5 else "Right", pick, x=name)
     places = [_place(t, size) for t in shot.things]
@@ -240,16 +241,15 @@ def _both(sure: Sequence[tuple[str, Thing]], gone: Sequence[str], pick: Pick) ->
         yield _said("either", "No", pick, x=first, y=second)
 
 
-def _lists(shot: Shot, pick: Pick) -> Iterator[Pair]:
+def _lists(shown: Sequence[Thing], pick: Pick) -> Iterator[Pair]:
     """The plain things, largest first, and from left to right."""
-    plain = [t for t in shot.things if t.plain and t.taught]
-    largest = sorted(plain, key=lambda t: -_area(t))[:_MOST_LISTED]
+    largest = sorted(shown, key=lambda t: -t.area)[:_MOST_LISTED]
     if not largest:
         return
     names = [t.taught[0] for t in largest]
     yield _said("describe", f"{inventory(names).capitalize()}.", pick)
     if len(largest) > 1:
-        across = sorted(largest, key=lambda t: float(t.box[0] + t.box[2]))
+        across = sorted(largest, key=lambda t: float(t.middle[0]))
         listed = ", ".join(a(t.taught[0]) for t in across)
         yield _said("in_order", f"{listed.capitalize()}.", pick)
 
@@ -264,34 +264,31 @@ def _boxes(sure: Sequence[tuple[str, Thing]], shot: Shot, pick: Pick) -> Iterato
     yield _said("box", json.dumps([{"label": name, "box": box}]), pick, x=name)
 
 
-def _points(sure: Sequence[tuple[str, Thing]], shot: Shot, pick: Pick) -> Iterator[Pair]:
+def _points(
+    sure: Sequence[tuple[str, Thing]], shown: Sequence[Thing], shot: Shot, pick: Pick
+) -> Iterator[Pair]:
     """Points in percent of the picture's width and height: a few tokens that teach much."""
     for name, thing in sure[:3]:
         yield _said("point", _percent(thing, shot), pick, x=name)
-    shown = [t for t in shot.things if t.plain and t.taught and _is_at_its_middle(t, shot)]
-    for i in pick.permutation(len(shown))[:3]:
-        answer = a(shown[i].taught[0]).capitalize()
-        yield _said("at_point", answer, pick, place=_percent(shown[i], shot))
+    clear = [t for t in shown if _is_at_its_middle(t, shot)]
+    for i in pick.permutation(len(clear))[:3]:
+        answer = a(clear[i].taught[0]).capitalize()
+        yield _said("at_point", answer, pick, place=_percent(clear[i], shot))
 
 
 def _percent(thing: Thing, shot: Shot) -> str:
     size = np.array([shot.intrinsics.width, shot.intrinsics.height])
-    across, down = (100 * (thing.box[:2] + thing.box[2:]) / 2 / size).round().astype(int)
+    across, down = (100 * thing.middle / size).round().astype(int)
     return f"{across}, {down}"
 
 
 def _is_at_its_middle(thing: Thing, shot: Shot) -> bool:
     """Whether no other thing's box lies over the middle of its own and is smaller."""
-    x, y = (thing.box[:2] + thing.box[2:]) / 2
-    area = _area(thing)
+    x, y = thing.middle
     return not any(
-        t is not thing and t.box[0] < x < t.box[2] and t.box[1] < y < t.box[3] and _area(t) < area
+        t.area < thing.area and t.box[0] < x < t.box[2] and t.box[1] < y < t.box[3]
         for t in shot.things
     )
-
-
-def _area(thing: Thing) -> float:
-    return float((thing.box[2:] - thing.box[:2]).prod())
 
 
 def _unanswerable(

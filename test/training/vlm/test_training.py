@@ -11,7 +11,7 @@ from tiny_embedded_vlm import tiny_language, tiny_tower
 from vlm_robot import cli
 from vlm_robot.answering.embedded.network import new_projector
 from vlm_robot.answering.embedded.parts import read_parts
-from vlm_robot.answering.embedded.tower import boxes_of
+from vlm_robot.answering.embedded.tower import boxes_of, things_of
 from vlm_robot.training.vlm import export as export_command
 from vlm_robot.training.vlm import features, train_vlm
 from vlm_robot.training.vlm.alignment import align
@@ -100,7 +100,7 @@ def test_an_aligned_projector_tells_left_from_right(folders):
     material = Material(*folders)
     align(projector, material, tokenizer, words, images=3, steps=400, seed=0)
     features = torch.cat([material.shot(n)[1] for n in range(3)])
-    things = features[features[:, 0] != 0]
+    things = features[things_of(features)[1]]
     boxes, made = boxes_of(things), projector(things).detach()
     ids = [tokenizer(f" {side}")["input_ids"] for side in ("left", "right")]
     left, right = (words[i].mean(0) for i in ids)
@@ -163,7 +163,7 @@ def test_features_are_computed_by_the_command_and_kept(folders, tmp_path):
     arguments = ["--data", str(folders[0]), "--out", str(tmp_path), "--regions", "5"]
     features.main(arguments)
     made = np.load(tmp_path / "shard-00000.npy")
-    assert made.shape[:2] == (3, 5 + 12)
+    assert made.shape[:2] == (3, 2 * 5 + 12)
     before = (tmp_path / "shard-00000.npy").stat().st_mtime_ns
     features.main(arguments)
     assert (tmp_path / "shard-00000.npy").stat().st_mtime_ns == before

@@ -173,7 +173,7 @@ def _processor(tokenizer: Any, tower: RegionTowerConfig) -> LlavaProcessor:
         tokenizer=tokenizer,
         patch_size=tower.patch_size,
         vision_feature_select_strategy="full",
-        num_additional_image_tokens=tower.regions,
+        num_additional_image_tokens=2 * tower.regions,
         image_token=IMAGE,
         chat_template=chat_template(),
     )

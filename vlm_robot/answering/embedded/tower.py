@@ -1,8 +1,11 @@
 """The vision tower of the embedded VLM: the compact detector's network, as transformers has it.
 
-An image becomes a few tokens for things, each the region embedding of one of the boxes that
-the network is surest of with its place, size and colour ('bottom-up attention', Anderson et al.,
-CVPR 2018), and a coarse grid of tokens for the rest, means of the backbone's features.
+An image becomes a few things ('bottom-up attention', Anderson et al., CVPR 2018) and a coarse grid
+for the rest, means of the backbone's features. A thing is one of the boxes that the network is
+surest of: its region's embedding with its place, size and colour. It has two tokens, as a word has
+a neighbour. They differ by a mark, by which the projector makes one of what the thing is, and one
+of where: a question's word leads to the former, and that to the latter. Things come from left to
+right, as they are listed.
 
 Importing this module registers the tower with transformers' Auto classes.
 """
@@ -26,7 +29,11 @@ SAME_IOU = 0.5
 """Boxes that overlap more are one thing."""
 _WAVES = (1.0, 2.0, 4.0)
 """Half waves over the image's width and height that a place is told by."""
-_PLACE = 4 + 2 + 3 + 2 + 4 * len(_WAVES)
+_MARK = 4 + 2 + 3
+_PLACE = _MARK + 2 + 4 * len(_WAVES)
+"""Numbers of a token's place before its mark, and in all."""
+_WHAT, _REST, _WHERE = (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)
+"""Marks of a token that tells what a thing is, of the grid's, and of one that tells where."""
 
 
 class RegionTowerConfig(PreTrainedConfig):  # type: ignore[misc]  # transformers is untyped here
@@ -36,7 +43,7 @@ class RegionTowerConfig(PreTrainedConfig):  # type: ignore[misc]  # transformers
         network: the fields of `NetworkConfig`.
         width, height: of the input, pixels; multiples of `patch_size`.
         patch_size: side of a cell of the grid, pixels; a multiple of 32.
-        regions: tokens for things.
+        regions: things, of two tokens each.
     """
 
     model_type = "vlm_robot_regions"
@@ -61,7 +68,7 @@ class RegionTowerConfig(PreTrainedConfig):  # type: ignore[misc]  # transformers
     def tokens(self) -> int:
         """Of an image."""
         grid = (self.width // self.patch_size) * (self.height // self.patch_size)
-        return int(grid + self.regions)
+        return int(grid + 2 * self.regions)
 
 
 def _map_channels(network: dict[str, Any]) -> int:
@@ -90,7 +97,7 @@ class RegionTower(PreTrainedModel):  # type: ignore[misc]
     def forward(self, pixel_values: Tensor, **_: Any) -> BaseModelOutput:
         """Features (B, tokens, hidden_size) of images (B, 3, height, width), RGB in 0..255.
 
-        Things come first, surest first, then the grid's cells, row by row.
+        Things come first, from left to right, each what and where, then the grid, row by row.
         """
         cells = self.network(pixel_values.to(self.dtype))
         things = [
@@ -101,9 +108,10 @@ class RegionTower(PreTrainedModel):  # type: ignore[misc]
         return BaseModelOutput(last_hidden_state=features, hidden_states=(features,))
 
     def _things(self, cells: Cells, image: int, boxes: Tensor, objectness: Tensor) -> Tensor:
-        """Features (regions, hidden_size) of one image's things, filled up with zeros."""
+        """Features (2 * regions, hidden_size) of one image's things, filled up with zeros."""
         config = self.config
         rows = distinct(boxes, objectness, same_iou=SAME_IOU, most=config.regions)
+        rows = rows[boxes[rows][:, [0, 2]].sum(1).argsort(stable=True)]
         chosen, sure = boxes[rows], objectness[rows].float().sigmoid()
         maps = tuple(one[image : image + 1] for one in cells.maps)
         used = torch.ones(1, len(rows), dtype=torch.bool, device=boxes.device)
@@ -111,10 +119,14 @@ class RegionTower(PreTrainedModel):  # type: ignore[misc]
             self.network.describe(maps, chosen[None], used), (config.network["embedding"],)
         )
         size = torch.tensor([config.width, config.height] * 2, device=boxes.device)
-        place = _place(chosen / size, sure, _colours(maps[0], chosen), thing=True)
+        colours = _colours(maps[0], chosen)
         none = torch.zeros(len(rows), config.map_channels, device=boxes.device)
-        features = torch.cat([seen, none, place], 1)
-        return functional.pad(features, (0, 0, 0, config.regions - len(rows)))
+        both = [
+            torch.cat([seen, none, _place(chosen / size, sure, colours, mark)], 1)
+            for mark in (_WHAT, _WHERE)
+        ]
+        features = torch.stack(both, 1).flatten(0, 1)
+        return functional.pad(features, (0, 0, 0, 2 * (config.regions - len(rows))))
 
     def _grid(self, cells: Cells) -> Tensor:
         """Features (B, cells, hidden_size) of the coarse grid."""
@@ -129,20 +141,20 @@ class RegionTower(PreTrainedModel):  # type: ignore[misc]
         boxes = torch.cat([low, low + torch.tensor([1 / across, 1 / down])], 1).to(flat.device)
         colours = pooled[:, :3].flatten(2).transpose(1, 2)
         places = torch.stack(
-            [_place(boxes, torch.zeros_like(boxes[:, 0]), c, thing=False) for c in colours]
+            [_place(boxes, torch.zeros_like(boxes[:, 0]), c, _REST) for c in colours]
         )
         seen = torch.zeros(*flat.shape[:2], config.network["embedding"], device=flat.device)
         return torch.cat([seen, flat, places], 2)
 
 
-def _place(boxes: Tensor, sure: Tensor, colours: Tensor, *, thing: bool) -> Tensor:
+def _place(boxes: Tensor, sure: Tensor, colours: Tensor, mark: tuple[float, float]) -> Tensor:
     """Features (N, _PLACE) of where boxes (N, 4), in 0..1 of the image, are, and their colours."""
     low, high = boxes[:, :2].clamp(0, 1), boxes[:, 2:].clamp(0, 1)
     middle, size = (low + high) / 2, (high - low).clamp(min=1e-3)
     area = size.prod(1, keepdim=True).log() / 4
     angles = torch.cat([middle * (torch.pi * wave) for wave in _WAVES], 1)
-    kind = boxes.new_tensor([thing, not thing], dtype=torch.float32).expand(len(boxes), 2)
-    parts = [middle, size, area, sure[:, None], colours, kind, angles.sin(), angles.cos()]
+    marks = boxes.new_tensor(mark, dtype=torch.float32).expand(len(boxes), 2)
+    parts = [middle, size, area, sure[:, None], colours, marks, angles.sin(), angles.cos()]
     return torch.cat([part.float() for part in parts], 1)
 
 
@@ -169,6 +181,13 @@ def boxes_of(features: Tensor) -> Tensor:
     place = features[..., -_PLACE:].float()
     middle, half = place[..., :2], place[..., 2:4] / 2
     return torch.cat([middle - half, middle + half], -1)
+
+
+def things_of(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Of an image's features (tokens, hidden_size), the rows that tell what, and those of where."""
+    marks = features[:, features.shape[1] - _PLACE + _MARK :][:, :2]
+    what, where = ((marks == marks.new_tensor(m)).all(1) for m in (_WHAT, _WHERE))
+    return what.nonzero()[:, 0], where.nonzero()[:, 0]
 
 
 AutoConfig.register(RegionTowerConfig.model_type, RegionTowerConfig, exist_ok=True)

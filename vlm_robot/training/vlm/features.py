@@ -150,7 +150,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="one split's folder")
     parser.add_argument("--out", type=Path, required=True, help="folder of the features")
     parser.add_argument("--tower", default="compact", help="a compact detector")
-    parser.add_argument("--regions", type=int, default=20, help="tokens for things")
+    parser.add_argument("--regions", type=int, default=20, help="things, of two tokens each")
     parser.add_argument("--patch-size", type=int, default=96, help="of the grid's cells, pixels")
     parser.add_argument("--paths", type=int, default=0, help="pictures with paths, of a scene")
     parser.add_argument("--seed", type=int, default=0)

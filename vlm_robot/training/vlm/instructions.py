@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,7 +55,7 @@ class Instructor:
         self._negatives = negatives
 
     def make(self, shot: Shot, pick: Pick) -> list[Pair]:
-        """Pairs about a shot: what is where, then the others in random order."""
+        """Pairs about a shot: what is there, then the others in random order."""
         sure = self._namer.sure(shot, pick)
         gone = self._gone(shot, pick) if self._negatives else []
         pairs = [
@@ -68,12 +68,11 @@ class Instructor:
             *self._counts(shot, gone, pick),
             *_both(sure, gone, pick),
             *_boxes(sure, shot, pick),
+            *_points(sure, shot, pick),
         ]
         if self._negatives:
             pairs += _unanswerable(sure, gone, pick)
-        shown = [t for t in shot.things if t.plain and t.taught]
-        told = [*_lists(shown, pick), *_points(sure, shown, shot, pick)]
-        return [*told, *(pairs[i] for i in pick.permutation(len(pairs)))]
+        return [*_list(shot, pick), *(pairs[i] for i in pick.permutation(len(pairs)))]
 
     def make_blank(self, pick: Pick) -> list[Pair]:
         """Pairs about a picture of one colour."""
@@ -133,8 +132,10 @@ class Instructor:
             yield _said("count", str(counted[name]), pick, x=name)
         if gone and pick.random() < 0.2:
             yield _said("count", "0", pick, x=gone[-1])
-        unequal = [p for p in pairwise(names[:4]) if counted[p[0]] != counted[p[1]]]
-        for pair in unequal[:1]:
+        compared = list(pairwise(names[:4]))
+        unequal = [p for p in compared if counted[p[0]] != counted[p[1]]]
+        equal = [p for p in compared if counted[p[0]] == counted[p[1]]]
+        for pair in unequal[:1] or (equal[:1] if pick.random() < 0.5 else []):
             first, second = pair if pick.random() < 0.5 else pair[::-1]
             more = counted[first] > counted[second]
             yield _said("more", "Yes" if more else "No", pick, x=first, y=second)
@@ -153,7 +154,7 @@ def _said(form: str, answer: str, pick: Pick, **words: str) -> Pair:
 
 
 def _colours(sure: Sequence[tuple[str, Thing]], pick: Pick) -> Iterator[Pair]:
-    for name, thing in [(n, t) for n, t in sure if t.colour][:2]:
+    for name, thing in [(n, t) for n, t in sure if t.colour][:4]:
         other = str(pick.choice([c for c in COLOURS if c != thing.colour]))
         yield _said("colour", thing.colour.capitalize(), pick, x=name)
         first, second = (thing.colour, other) if pick.random() < 0.5 else (other, thing.colour)
@@ -168,6 +169,7 @@ def _places(sure: Sequence[tuple[str, Thing]], shot: Shot, pick: Pick) -> Iterat
     for name, thing in sure[:2]:
         place = _place(thing, size)
         yield _said("where", f"{place[0].upper()}{place[1:]} of the picture.", pick, x=name)
+    for name, thing in sure[:4]:
         at = thing.middle[0] / size[0]
         if abs(at - 0.5) > 0.12:
             yield _said("half", "Left" if at < 0.5 else "Right", pick, x=name)
@@ -183,17 +185,20 @@ def _place(thing: Thing, size: tuple[int, int]) -> str:
 
 
 def _sides(sure: Sequence[tuple[str, Thing]], pick: Pick) -> Iterator[Pair]:
-    for (name, thing), (other_name, other) in pairwise(sure[:5]):
-        apart = (other.box[0] + other.box[2] - thing.box[0] - thing.box[2]) / 2
-        widths = (other.box[2] - other.box[0] + thing.box[2] - thing.box[0]) / 2
-        if abs(apart) < 0.6 * widths:
-            continue
-        side = "left" if apart > 0 else "right"
+    for name, other_name, side in islice(_apart(sure), 2):
         yield _said("side", side.capitalize(), pick, x=name, y=other_name)
         asked = str(pick.choice(["left", "right"]))
         answer = "Yes" if asked == side else "No"
         yield _said("is_side", answer, pick, x=name, y=other_name, side=asked)
-        return
+
+
+def _apart(sure: Sequence[tuple[str, Thing]]) -> Iterator[tuple[str, str, str]]:
+    """Names of two things, and on which side of the second the first is beyond dispute."""
+    for (name, thing), (other_name, other) in pairwise(sure[:5]):
+        apart = other.middle[0] - thing.middle[0]
+        widths = (other.box[2] - other.box[0] + thing.box[2] - thing.box[0]) / 2
+        if abs(apart) >= 0.6 * widths:
+            yield name, other_name, "left" if apart > 0 else "right"
 
 
 def _depths(sure: Sequence[tuple[str, Thing]], pick: Pick) -> Iterator[Pair]:
@@ -202,15 +207,20 @@ def _depths(sure: Sequence[tuple[str, Thing]], pick: Pick) -> Iterator[Pair]:
     for name, thing in placed[:2]:
         metres = float(np.linalg.norm(thing.center))
         yield _said("distance", f"About {metres:.1f} m", pick, x=name)
+    for near, far in islice(_nearer(placed), 2):
+        first, second = (near, far) if pick.random() < 0.5 else (far, near)
+        yield _said("nearer", f"The {near}", pick, x=first, y=second)
+        form = str(pick.choice(["is_before", "is_behind"]))
+        truth = (first == near) == (form == "is_before")
+        yield _said(form, "Yes" if truth else "No", pick, x=first, y=second)
+
+
+def _nearer(placed: Sequence[tuple[str, Thing]]) -> Iterator[tuple[str, str]]:
+    """Names of two things of which the first is nearer beyond dispute."""
     for (name, thing), (other_name, other) in pairwise(placed[:5]):
         apart = other.center[2] - thing.center[2]
-        if abs(apart) < max(_FAR_ENOUGH, min(other.center[2], thing.center[2]) / 6):
-            continue
-        near = name if apart > 0 else other_name
-        yield _said("nearer", f"The {near}", pick, x=name, y=other_name)
-        form = str(pick.choice(["is_before", "is_behind"]))
-        truth = (apart > 0) == (form == "is_before")
-        yield _said(form, "Yes" if truth else "No", pick, x=name, y=other_name)
+        if abs(apart) >= max(_FAR_ENOUGH, min(other.center[2], thing.center[2]) / 6):
+            yield (name, other_name) if apart > 0 else (other_name, name)
 
 
 def _supports(sure: Sequence[tuple[str, Thing]], pick: Pick) -> Iterator[Pair]:
@@ -232,26 +242,26 @@ def _both(sure: Sequence[tuple[str, Thing]], gone: Sequence[str], pick: Pick) ->
     if len(sure) < 2 or len(gone) < 2:
         return
     there, (first, second) = [name for name, _ in sure[-2:]], gone[-2:]
+    kind = int(pick.integers(2))
+    yield _said("both", "No" if kind else "Yes", pick, x=there[0], y=[there[1], first][kind])
     if pick.random() < 0.5:
-        kind = int(pick.integers(2))
-        yield _said("both", "No" if kind else "Yes", pick, x=there[0], y=[there[1], first][kind])
-    elif pick.random() < 0.5:
         yield _said("either", "Yes", pick, x=there[0], y=first)
     else:
         yield _said("either", "No", pick, x=first, y=second)
 
 
-def _lists(shown: Sequence[Thing], pick: Pick) -> Iterator[Pair]:
-    """The plain things, largest first, and from left to right."""
-    largest = sorted(shown, key=lambda t: -t.area)[:_MOST_LISTED]
-    if not largest:
-        return
-    names = [t.taught[0] for t in largest]
-    yield _said("describe", f"{inventory(names).capitalize()}.", pick)
-    if len(largest) > 1:
-        across = sorted(largest, key=lambda t: float(t.middle[0]))
-        listed = ", ".join(a(t.taught[0]) for t in across)
-        yield _said("in_order", f"{listed.capitalize()}.", pick)
+def _shown(shot: Shot) -> list[Thing]:
+    return [t for t in shot.things if t.plain and t.taught]
+
+
+def _list(shot: Shot, pick: Pick) -> Iterator[Pair]:
+    """The largest of what is plain, from left to right as the tower's tokens are."""
+    largest = sorted(_shown(shot), key=lambda t: -t.area)[:_MOST_LISTED]
+    names = [t.taught[0] for t in sorted(largest, key=lambda t: float(t.middle[0]))]
+    if len(names) > 1 and pick.random() < 0.3:
+        yield _said("in_order", f"{', '.join(map(a, names)).capitalize()}.", pick)
+    elif names:
+        yield _said("describe", f"{inventory(names).capitalize()}.", pick)
 
 
 def _boxes(sure: Sequence[tuple[str, Thing]], shot: Shot, pick: Pick) -> Iterator[Pair]:
@@ -264,16 +274,14 @@ def _boxes(sure: Sequence[tuple[str, Thing]], shot: Shot, pick: Pick) -> Iterato
     yield _said("box", json.dumps([{"label": name, "box": box}]), pick, x=name)
 
 
-def _points(
-    sure: Sequence[tuple[str, Thing]], shown: Sequence[Thing], shot: Shot, pick: Pick
-) -> Iterator[Pair]:
-    """Points in percent of the picture's width and height: a few tokens that teach much."""
-    for name, thing in sure[:3]:
+def _points(sure: Sequence[tuple[str, Thing]], shot: Shot, pick: Pick) -> Iterator[Pair]:
+    """Points in percent of the picture's width and height."""
+    for name, thing in sure[:1]:
         yield _said("point", _percent(thing, shot), pick, x=name)
-    clear = [t for t in shown if _is_at_its_middle(t, shot)]
-    for i in pick.permutation(len(clear))[:3]:
-        answer = a(clear[i].taught[0]).capitalize()
-        yield _said("at_point", answer, pick, place=_percent(clear[i], shot))
+    clear = [t for t in _shown(shot) if _is_at_its_middle(t, shot)]
+    for thing in clear[: pick.integers(2)]:
+        answer = a(thing.taught[0]).capitalize()
+        yield _said("at_point", answer, pick, place=_percent(thing, shot))
 
 
 def _percent(thing: Thing, shot: Shot) -> str:

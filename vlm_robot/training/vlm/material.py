@@ -17,7 +17,7 @@ from vlm_robot.training.vlm.features import BLANKS, PATHS, TOWER
 from vlm_robot.training.vlm.instructions import Instructor, Pair
 from vlm_robot.types import InputError
 
-_BLANK, _PLACED, _PATHS = 0.03, 0.12, 0.08
+_BLANK, _PLACED, _PATHS = 0.03, 0.22, 0.08
 """Shares of pictures of one colour, of scenes that tell where things are, and of numbered paths
 (the latter two where given)."""
 

@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
         rank=options.rank,
         align_images=options.align_images,
         rate=options.rate,
-        projector_rate=options.rate,
+        projector_rate=options.projector_rate,
         seed=options.seed,
     )
     material = Material(
@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--most", type=int, default=0, help="images to use; 0 for all")
     parser.add_argument("--align-images", type=int, default=TuneSettings.align_images)
     parser.add_argument("--rate", type=float, default=TuneSettings.rate, help="at its peak")
+    parser.add_argument("--projector-rate", type=float, default=TuneSettings.projector_rate)
     parser.add_argument("--start", type=Path, help="a folder of parts to go on from")
     parser.add_argument("--no-negatives", action="store_true", help="ask for what is there only")
     parser.add_argument("--threads", type=int, default=1)

@@ -48,12 +48,12 @@ class TuneSettings:
 
     steps: int = 4000
     images: int = 4
-    pairs: int = 18
+    pairs: int = 12
     rank: int = 16
-    rate: float = 4e-4
-    projector_rate: float = 4e-4
-    align_images: int = 3000
-    align_steps: int = 600
+    rate: float = 8e-4
+    projector_rate: float = 3e-4
+    align_images: int = 20000
+    align_steps: int = 3000
     every: float = 240.0
     seed: int = 0
 

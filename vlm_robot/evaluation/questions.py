@@ -20,10 +20,8 @@ from numpy.typing import NDArray
 from vlm_robot.answering.colours import COLOURS
 from vlm_robot.answering.parsing import plural, singular
 from vlm_robot.answering.wording import a as article
-from vlm_robot.training.shots import Namer, Pick, Shot, Thing
+from vlm_robot.training.shots import Namer, Pick, Shot, Thing, at_depths, beside
 
-FAR_ENOUGH = 0.25
-"""Metres (and at least a sixth of the nearer depth) apart before 'in front' is beyond dispute."""
 _NUMBER_WORDS = (
     "no",
     "one",
@@ -214,13 +212,8 @@ class QuestionMaker:
                 text = f"Is the {name} on the left or on the right of the image?"
                 answer = Expected("word", where, (not_there,))
                 yield Question(number, text, "place in the image", answer, thing.box[None])
-        for (name, thing), (other_name, other) in pairwise(sure[:5]):
-            apart = (other.box[0] + other.box[2] - thing.box[0] - thing.box[2]) / 2
-            widths = (other.box[2] - other.box[0] + thing.box[2] - thing.box[0]) / 2
-            if abs(apart) < 0.6 * widths:
-                continue
-            left = apart > 0
-            side, wrong = ("left", "right") if left else ("right", "left")
+        for (name, thing), (other_name, _), side in beside(sure[:5]):
+            wrong = "right" if side == "left" else "left"
             text = f"Is the {name} to the left or to the right of the {other_name}?"
             answer = Expected("word", side, (wrong,))
             yield Question(number, text, "left or right", answer, thing.box[None])
@@ -236,17 +229,14 @@ class QuestionMaker:
             away = Expected("metres", f"{np.linalg.norm(thing.center):.3f}")
             text = str(pick.choice(["How far is the {}?", "how far away is the {}"])).format(name)
             yield Question(number, text, "distance", away, thing.box[None])
-        for (name, thing), (other_name, other) in pairwise(sure[:6]):
-            apart = other.center[2] - thing.center[2]
-            if abs(apart) < max(FAR_ENOUGH, min(other.center[2], thing.center[2]) / 6):
-                continue
-            near = name if apart > 0 else other_name
+        for (name, thing), (other_name, other), first_nearer in at_depths(sure[:6]):
+            near = name if first_nearer else other_name
             boxes = np.stack([thing.box, other.box])
             text = f"Which is closer, the {name} or the {other_name}?"
             far = other_name if near == name else name
             yield Question(number, text, "nearer", Expected("word", near, (far,)), boxes)
             asked = str(pick.choice(["in front of", "behind"]))
-            truth = (apart > 0) == (asked == "in front of")
+            truth = first_nearer == (asked == "in front of")
             text = f"Is the {name} {asked} the {other_name}?"
             answer = Expected("yes_no", "yes" if truth else "no")
             yield Question(number, text, "in front or behind", answer, boxes)

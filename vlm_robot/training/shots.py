@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from vlm_robot.types import Frame, InputError, Intrinsics
 
 Pick = np.random.Generator
 
+FAR_ENOUGH = 0.25
+"""Metres (and at least a sixth of the nearer depth) apart before 'in front' is beyond dispute."""
 _COLOURS = {"gray": "grey", "light blue": "blue"}
 
 
@@ -103,6 +106,27 @@ class Shot:
         last = name.split()[-1]
         sure = self.called(name)
         return any(last in t.last_words for t in self.things if t not in sure)
+
+
+Named = tuple[str, Thing]
+"""A thing and what it is called in a question."""
+
+
+def beside(named: Sequence[Named]) -> Iterator[tuple[Named, Named, str]]:
+    """Neighbours in the sequence, and on which side of the second the first is beyond dispute."""
+    for (name, thing), (other_name, other) in pairwise(named):
+        apart = (other.box[0] + other.box[2] - thing.box[0] - thing.box[2]) / 2
+        widths = (other.box[2] - other.box[0] + thing.box[2] - thing.box[0]) / 2
+        if abs(apart) >= 0.6 * widths:
+            yield (name, thing), (other_name, other), "left" if apart > 0 else "right"
+
+
+def at_depths(named: Sequence[Named]) -> Iterator[tuple[Named, Named, bool]]:
+    """Neighbours in the sequence, and whether the first is nearer, where it is beyond dispute."""
+    for (name, thing), (other_name, other) in pairwise(named):
+        apart = other.center[2] - thing.center[2]
+        if abs(apart) >= max(FAR_ENOUGH, min(other.center[2], thing.center[2]) / 6):
+            yield (name, thing), (other_name, other), bool(apart > 0)
 
 
 def load_shots(folder: Path, *, placed: bool = True) -> list[Shot]:

@@ -32,6 +32,8 @@ _WAVES = (1.0, 2.0, 4.0)
 _MARK = 4 + 2 + 3
 _PLACE = _MARK + 2 + 4 * len(_WAVES)
 """Numbers of a token's place before its mark, and in all."""
+_MARKS = slice(_MARK - _PLACE, _MARK - _PLACE + 2)
+"""Where a token has its mark."""
 _WHAT, _REST, _WHERE = (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)
 """Marks of a token that tells what a thing is, of the grid's, and of one that tells where."""
 
@@ -121,11 +123,9 @@ class RegionTower(PreTrainedModel):  # type: ignore[misc]
         size = torch.tensor([config.width, config.height] * 2, device=boxes.device)
         colours = _colours(maps[0], chosen)
         none = torch.zeros(len(rows), config.map_channels, device=boxes.device)
-        both = [
-            torch.cat([seen, none, _place(chosen / size, sure, colours, mark)], 1)
-            for mark in (_WHAT, _WHERE)
-        ]
-        features = torch.stack(both, 1).flatten(0, 1)
+        place = _place(chosen / size, sure, colours, _WHAT)
+        features = torch.cat([seen, none, place], 1).repeat_interleave(2, 0)
+        features[1::2, _MARKS] = features.new_tensor(_WHERE)
         return functional.pad(features, (0, 0, 0, 2 * (config.regions - len(rows))))
 
     def _grid(self, cells: Cells) -> Tensor:
@@ -185,7 +185,7 @@ def boxes_of(features: Tensor) -> Tensor:
 
 def things_of(features: Tensor) -> tuple[Tensor, Tensor]:
     """Of an image's features (tokens, hidden_size), the rows that tell what, and those of where."""
-    marks = features[:, features.shape[1] - _PLACE + _MARK :][:, :2]
+    marks = features[:, _MARKS]
     what, where = ((marks == marks.new_tensor(m)).all(1) for m in (_WHAT, _WHERE))
     return what.nonzero()[:, 0], where.nonzero()[:, 0]
 

@@ -20,12 +20,11 @@ import yaml
 from vlm_robot.answering.colours import COLOURS
 from vlm_robot.answering.parsing import plural
 from vlm_robot.answering.wording import a, inventory, place_in_image
-from vlm_robot.training.shots import Namer, Pick, Shot, Thing
+from vlm_robot.training.shots import Namer, Pick, Shot, Thing, at_depths, beside
 
 CANNOT_TELL = "I can't tell from this picture."
 NOTHING = "Nothing that I recognise."
 _MOST_LISTED = 8
-_FAR_ENOUGH = 0.25
 
 
 class Pair(NamedTuple):
@@ -185,20 +184,11 @@ def _place(thing: Thing, size: tuple[int, int]) -> str:
 
 
 def _sides(sure: Sequence[tuple[str, Thing]], pick: Pick) -> Iterator[Pair]:
-    for name, other_name, side in islice(_apart(sure), 2):
+    for (name, _), (other_name, _), side in islice(beside(sure[:5]), 2):
         yield _said("side", side.capitalize(), pick, x=name, y=other_name)
         asked = str(pick.choice(["left", "right"]))
         answer = "Yes" if asked == side else "No"
         yield _said("is_side", answer, pick, x=name, y=other_name, side=asked)
-
-
-def _apart(sure: Sequence[tuple[str, Thing]]) -> Iterator[tuple[str, str, str]]:
-    """Names of two things, and on which side of the second the first is beyond dispute."""
-    for (name, thing), (other_name, other) in pairwise(sure[:5]):
-        apart = other.middle[0] - thing.middle[0]
-        widths = (other.box[2] - other.box[0] + thing.box[2] - thing.box[0]) / 2
-        if abs(apart) >= 0.6 * widths:
-            yield name, other_name, "left" if apart > 0 else "right"
 
 
 def _depths(sure: Sequence[tuple[str, Thing]], pick: Pick) -> Iterator[Pair]:
@@ -207,20 +197,13 @@ def _depths(sure: Sequence[tuple[str, Thing]], pick: Pick) -> Iterator[Pair]:
     for name, thing in placed[:2]:
         metres = float(np.linalg.norm(thing.center))
         yield _said("distance", f"About {metres:.1f} m", pick, x=name)
-    for near, far in islice(_nearer(placed), 2):
+    for (name, _), (other_name, _), first_nearer in islice(at_depths(placed[:5]), 2):
+        near, far = (name, other_name) if first_nearer else (other_name, name)
         first, second = (near, far) if pick.random() < 0.5 else (far, near)
         yield _said("nearer", f"The {near}", pick, x=first, y=second)
         form = str(pick.choice(["is_before", "is_behind"]))
         truth = (first == near) == (form == "is_before")
         yield _said(form, "Yes" if truth else "No", pick, x=first, y=second)
-
-
-def _nearer(placed: Sequence[tuple[str, Thing]]) -> Iterator[tuple[str, str]]:
-    """Names of two things of which the first is nearer beyond dispute."""
-    for (name, thing), (other_name, other) in pairwise(placed[:5]):
-        apart = other.center[2] - thing.center[2]
-        if abs(apart) >= max(_FAR_ENOUGH, min(other.center[2], thing.center[2]) / 6):
-            yield (name, other_name) if apart > 0 else (other_name, name)
 
 
 def _supports(sure: Sequence[tuple[str, Thing]], pick: Pick) -> Iterator[Pair]:

@@ -11,7 +11,7 @@ from tiny_chat_models import save_blip
 from transformers import AutoProcessor, BlipForQuestionAnswering
 
 from vlm_robot.answering import AnswerCancelled, CancelToken, load_answerer
-from vlm_robot.answering.loading import TEMPERATURE_FILE, fitted_temperature, load_proposer
+from vlm_robot.answering.loading import FITS_FILE, fitted_temperature, load_proposer
 from vlm_robot.answering.proposal import FreeOptions
 from vlm_robot.models.checkpoint import ModelError, find_checkpoint
 
@@ -119,7 +119,7 @@ def test_a_cancel_ends_it_within_one_token(proposer):
 
 
 def test_the_factory_loads_it_and_its_temperature(folder, encoder):
-    (folder / TEMPERATURE_FILE).write_text(json.dumps({"temperature": 2.5}))
+    (folder / FITS_FILE).write_text(json.dumps({"temperature": 2.5}))
     answerer = load_answerer(
         str(folder), detector=FakeDetector(), encoder=encoder, device="cpu", dtype="float32"
     )
@@ -132,7 +132,7 @@ def test_the_factory_loads_it_and_its_temperature(folder, encoder):
     "content", ["", "[]", "{}", '{"temperature": "hot"}', '{"temperature": 0}']
 )
 def test_a_temperature_that_is_none(folder, content):
-    (folder / TEMPERATURE_FILE).write_text(content)
+    (folder / FITS_FILE).write_text(content)
     with pytest.raises(ModelError, match="fit it again"):
         fitted_temperature(find_checkpoint(str(folder)))
-    (folder / TEMPERATURE_FILE).unlink()
+    (folder / FITS_FILE).unlink()

@@ -8,10 +8,10 @@ from kitchen import KITCHEN, draw
 from tiny_chat_models import save_blip, save_florence2, save_llava
 
 from vlm_robot.answering import CancelToken
-from vlm_robot.answering.checked import CheckedAnswerer, closer, joined
+from vlm_robot.answering.checked import CheckedAnswerer, closer
 from vlm_robot.answering.loading import load_proposer
 from vlm_robot.answering.proposal import FreeOptions, Proposal
-from vlm_robot.answering.signals import Signals, agreement, share_inside
+from vlm_robot.answering.signals import agreement, share_inside
 from vlm_robot.models.checkpoint import find_checkpoint
 from vlm_robot.types import Detections, InputError, Verdict
 
@@ -70,23 +70,6 @@ def test_a_model_that_obeys_a_sign_is_not_believed(make_answerer, text, sign, ve
     model = Scripted(Proposal(text, 0.99, 0.0))
     answerer = CheckedAnswerer(model, verifier=make_answerer())
     assert answerer.answer(sign, draw(), cancel=CancelToken()).verdict is verdict
-
-
-@pytest.mark.parametrize(
-    ("signals", "confidence"),
-    [
-        (Signals(), 0.0),
-        (Signals(token_probability=0.8), 0.8),
-        (Signals(sample_agreement=0.6), 0.6),
-        (Signals(detector_agreement=0.7), 0.7),
-        (Signals(token_probability=0.8, sample_agreement=0.1), 0.8),
-        (Signals(token_probability=0.8, detector_agreement=0.5), 0.8),
-        (Signals(token_probability=0.8, detector_agreement=0.2), 0.5),
-        (Signals(token_probability=1.0, detector_agreement=0.0), 0.0),
-    ],
-)
-def test_the_confidence_joins_the_models_and_the_evidences(signals, confidence):
-    assert joined(signals) == pytest.approx(confidence)
 
 
 @pytest.mark.parametrize(

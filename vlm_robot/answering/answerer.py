@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vlm_robot.answering.proposal import FreeOptions, Proposer
     from vlm_robot.answering.server import ServerProposer
     from vlm_robot.answering.server_options import ServerOptions
+    from vlm_robot.models.checkpoint import Checkpoint
 
 EMBEDDED_VLM = "embedded_vlm"
 """The answerer that `vlm-robot assemble` makes."""
@@ -224,8 +225,13 @@ def load_answerer(
         return evidence
     if name == "server":
         return _load_server(server, evidence, free)
-    proposer = _load_proposer(name, encoder, free, device, dtype)
-    return CheckedAnswerer(proposer, verifier=evidence, options=free)
+    from vlm_robot.answering.loading import FITS_FILE
+    from vlm_robot.answering.trust import read_trust
+
+    checkpoint = _find_model(name)
+    trust = read_trust(checkpoint.folder / FITS_FILE)
+    proposer = _load_proposer(checkpoint, encoder, free, device, dtype)
+    return CheckedAnswerer(proposer, verifier=evidence, options=free, trust=trust)
 
 
 def _load_server(
@@ -258,26 +264,33 @@ def server_proposer(
     return ServerProposer(server or ServerOptions(), free)
 
 
-def _load_proposer(
-    name: str, encoder: TextEncoder, free: FreeOptions | None, device: str, dtype: str
-) -> Proposer:
-    from vlm_robot.answering.loading import load_proposer
-    from vlm_robot.answering.proposal import FreeOptions
+def _find_model(name: str) -> Checkpoint:
     from vlm_robot.models.checkpoint import ModelError, find_checkpoint
-    from vlm_robot.models.device import choose_device, choose_dtype
 
     if name == EMBEDDED_VLM:
         from vlm_robot.answering.embedded.assembly import assembled
 
-        checkpoint = replace(find_checkpoint(str(assembled())), name=name)
-    else:
-        try:
-            checkpoint = find_checkpoint(name)
-        except ModelError as error:
-            raise ModelError(
-                f"answerer '{name}' is neither 'evidence' nor '{EMBEDDED_VLM}' nor 'server' nor a"
-                f" model: {error}"
-            ) from error
+        return replace(find_checkpoint(str(assembled())), name=name)
+    try:
+        return find_checkpoint(name)
+    except ModelError as error:
+        raise ModelError(
+            f"answerer '{name}' is neither 'evidence' nor '{EMBEDDED_VLM}' nor 'server' nor a"
+            f" model: {error}"
+        ) from error
+
+
+def _load_proposer(
+    checkpoint: Checkpoint,
+    encoder: TextEncoder,
+    free: FreeOptions | None,
+    device: str,
+    dtype: str,
+) -> Proposer:
+    from vlm_robot.answering.loading import load_proposer
+    from vlm_robot.answering.proposal import FreeOptions
+    from vlm_robot.models.device import choose_device, choose_dtype
+
     place = choose_device(device)
     return load_proposer(
         checkpoint,

@@ -11,8 +11,9 @@ from vlm_robot.answering.answerer import CancelToken
 from vlm_robot.answering.chat.boxes import WrittenBox
 from vlm_robot.answering.evidence import VERDICTS, EvidenceAnswerer, check_question
 from vlm_robot.answering.proposal import Attends, FreeOptions, Proposal, Proposer
-from vlm_robot.answering.scene import Rule
+from vlm_robot.answering.scene import PRESENT, Rule
 from vlm_robot.answering.signals import Signals, agreement, share_inside
+from vlm_robot.answering.trust import Trust, joined
 from vlm_robot.answering.verification import Verification, verify
 from vlm_robot.types import Answer, Detections, Frame, Verdict
 
@@ -28,7 +29,7 @@ class Checked:
 
     Attributes:
         proposal: the answer that was kept.
-        confidence: see `joined`.
+        confidence: see `trust.joined`.
         looked_twice: whether a part of the image was looked at again.
     """
 
@@ -53,10 +54,16 @@ class CheckedAnswerer:
         *,
         verifier: EvidenceAnswerer,
         options: FreeOptions | None = None,
+        trust: Trust | None = None,
     ) -> None:
+        """Args:
+        trust: of the model against the evidence, see `trust.joined`; without it the evidence is
+            always believed where they differ.
+        """
         self.proposer = proposer
         self._verifier = verifier
         self._options = options or FreeOptions()
+        self._trust = trust
 
     @property
     def name(self) -> str:
@@ -134,7 +141,10 @@ class CheckedAnswerer:
             least_mention=min(checked.mentions.values(), default=None),
             box_attention=self._box_attention(question, frame, checked.evidence),
         )
-        return Checked(proposal, checked, signals, joined(signals), looked_twice=False)
+        sure = joined(signals, self._trust)
+        if checked.rule is Rule.DISAGREES and self._trust is not None and sure >= PRESENT:
+            checked = replace(checked, rule=Rule.OUTWEIGHED)
+        return Checked(proposal, checked, signals, sure, looked_twice=False)
 
     def _box_attention(self, question: str, frame: Frame, evidence: Detections) -> float | None:
         if not isinstance(self.proposer, Attends) or not len(evidence):
@@ -149,20 +159,6 @@ class CheckedAnswerer:
         count = self._options.samples
         drawn = self.proposer.sample(question, frame, count=count, cancel=cancel)
         return agreement(text, drawn)
-
-
-def joined(signals: Signals) -> float:
-    """The model's own probability p and the evidence's e as one.
-
-    p·e / (p·e + (1 - p)(1 - e)), the two taken as independent. Where the model doesn't tell its
-    tokens' probabilities, the agreement of samples stands for p; where nothing tells anything, 0.
-    """
-    own, evidence = signals.token_probability, signals.detector_agreement
-    p = signals.sample_agreement if own is None else own
-    if p is None or evidence is None:
-        return float(np.clip(next((x for x in (p, evidence) if x is not None), 0.0), 0.0, 1.0))
-    both = p * evidence
-    return float(np.clip(both / max(both + (1 - p) * (1 - evidence), 1e-9), 0.0, 1.0))
 
 
 def closer(frame: Frame, evidence: Detections) -> Frame | None:

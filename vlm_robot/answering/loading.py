@@ -22,8 +22,9 @@ from vlm_robot.answering.proposal import FreeOptions, Proposer
 from vlm_robot.models.checkpoint import Checkpoint, ModelError
 from vlm_robot.models.device import out_of_memory
 
-TEMPERATURE_FILE = "answering.json"
-"""In a checkpoint's folder: {"temperature": …}, as `evaluation.easy_vqa_answers` fits it."""
+FITS_FILE = "answering.json"
+"""In a checkpoint's folder: {"temperature": …}, as `evaluation.easy_vqa_answers` fits it, and
+where it was fitted `trust`, see `answering.trust`."""
 
 
 def load_proposer(
@@ -52,12 +53,12 @@ def load_proposer(
 
 
 def fitted_temperature(checkpoint: Checkpoint) -> float:
-    """What `TEMPERATURE_FILE` in the checkpoint's folder says; 1 where there is none.
+    """What `FITS_FILE` in the checkpoint's folder says; 1 where there is none.
 
     Raises:
         ModelError: the file holds no number above 0.
     """
-    file = checkpoint.folder / TEMPERATURE_FILE
+    file = checkpoint.folder / FITS_FILE
     if not file.exists():
         return 1.0
     try:

@@ -57,6 +57,7 @@ class Rule(StrEnum):
     OUT_OF_REACH = "boxes, pixels and depth can't answer it"
     AGREES = "reasoning over boxes gives the same answer"
     DISAGREES = "reasoning over boxes gives another answer"
+    OUTWEIGHED = "reasoning over boxes gives another answer, and is less sure"
     MENTIONS_SEEN = "everything that the answer names is seen"
     MENTIONS_UNSEEN = "the answer names what isn't seen"
     UNCHECKED = "nothing in the answer could be checked"

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from vlm_robot.answering.answerer import CancelToken
-from vlm_robot.answering.loading import TEMPERATURE_FILE, load_proposer
+from vlm_robot.answering.loading import FITS_FILE, load_proposer
 from vlm_robot.answering.proposal import FreeOptions, Proposer
 from vlm_robot.evaluation.answers import auroc
 from vlm_robot.models.checkpoint import find_checkpoint
@@ -100,7 +100,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    file = options.model / TEMPERATURE_FILE
+    file = options.model / FITS_FILE
     if options.fit_temperature:
         file.unlink(missing_ok=True)
         _, held_out = halves(read_split("train"))

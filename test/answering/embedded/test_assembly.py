@@ -13,6 +13,8 @@ from transformers import AutoModelForImageTextToText
 from vlm_robot import cli
 from vlm_robot.answering.embedded import assembly, language
 from vlm_robot.answering.embedded.assembly import assemble, assembled
+from vlm_robot.answering.loading import FITS_FILE
+from vlm_robot.answering.trust import read_trust
 from vlm_robot.models.checkpoint import ModelError, find_checkpoint
 
 
@@ -32,6 +34,17 @@ def test_low_rank_products_are_merged_into_the_weights(make, tmp_path):
     before = tiny_language()[0].get_submodule(name).weight
     (after,) = [w for n, w in weights.items() if n.endswith("layers.1.self_attn.o_proj.weight")]
     assert torch.allclose(after.float(), before + 2.0 * change, atol=0.05)
+
+
+def test_the_fitted_trust_of_the_parts_goes_with_it(make, tmp_path):
+    trust = {"answer": 0.5, "own": 1.0, "evidence": 0.25}
+    before = make()
+    file = tmp_path / "parts" / "parts.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"trust": trust}))
+    after = make()
+    assert after != before
+    assert read_trust(before / FITS_FILE) is None
+    assert read_trust(after / FITS_FILE) == trust
 
 
 def test_a_sound_one_isnt_made_again(make):

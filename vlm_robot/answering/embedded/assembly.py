@@ -29,6 +29,7 @@ from vlm_robot.answering.embedded.network import add_image_token, llava_config
 from vlm_robot.answering.embedded.parts import SHIPPED, Parts, read_parts
 from vlm_robot.answering.embedded.template import END, IMAGE, chat_template
 from vlm_robot.answering.embedded.tower import RegionTowerConfig
+from vlm_robot.answering.loading import FITS_FILE
 from vlm_robot.models.checkpoint import ModelError, digest
 
 COMMAND = "vlm-robot assemble"
@@ -136,6 +137,8 @@ def _write(read: Parts, draft: Path, tell: Tell, file: Path, load: Loader) -> No
     tell("writing 280 MB")
     whole.save_pretrained(draft)
     processor.save_pretrained(draft)
+    fits = {"temperature": 1.0, "trust": read.trust}
+    (draft / FITS_FILE).write_text(json.dumps(fits))
     for made in draft.iterdir():
         made.chmod(0o644)
     sums = {made.name: digest(made) for made in sorted(draft.iterdir())}

@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from vlm_robot.answering.trust import Trust, read_trust
 from vlm_robot.models.checkpoint import BUNDLED, ModelError, digest, write_tensors
 
 SHIPPED = BUNDLED / "embedded_vlm"
@@ -28,13 +29,15 @@ class Parts:
         tower: its configuration.
         language_sha256: of the language model's file that they were tuned on.
         scale: of the low-rank products.
+        trust: of the model against the evidence, see `answering.trust`; None: not fitted.
         weights: `tower.…`, `projector.…`, and `products.<layer>.a`, `.b` of the language model.
-        digest: sha256 of the file of weights.
+        digest: sha256 of the description, which holds that of the weights.
     """
 
     tower: dict[str, Any]
     language_sha256: str
     scale: float
+    trust: Trust | None
     weights: Mapping[str, Tensor]
     digest: str
 
@@ -80,13 +83,12 @@ def read_parts(folder: Path = SHIPPED) -> Parts:
     """
     try:
         content = json.loads((folder / DESCRIPTION).read_text("utf-8"))
-        found = digest(folder / WEIGHTS)
         if content["format_version"] != FORMAT_VERSION:
             raise ModelError(
                 f"{folder / DESCRIPTION} has format version {content['format_version']}, this"
                 f" release reads {FORMAT_VERSION}: install the matching release"
             )
-        if found != content["weights_sha256"]:
+        if digest(folder / WEIGHTS) != content["weights_sha256"]:
             raise ModelError(
                 f"{folder / WEIGHTS} is damaged, or not the one that {DESCRIPTION} describes:"
                 " install the package again"
@@ -95,8 +97,9 @@ def read_parts(folder: Path = SHIPPED) -> Parts:
             dict(content["tower"]),
             str(content["language_sha256"]),
             float(content["scale"]),
+            read_trust(folder / DESCRIPTION),
             load_file(folder / WEIGHTS),
-            found,
+            digest(folder / DESCRIPTION),
         )
     except FileNotFoundError as error:
         raise ModelError(

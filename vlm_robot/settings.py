@@ -101,7 +101,7 @@ class Settings:
     device: str = _setting("auto", "Where models run: auto, cpu, cuda, cuda:1 …")
     dtype: str = _setting(
         "auto",
-        "Number format of the models; auto takes half precision on a GPU that has it.",
+        "Number format of the models; auto takes half precision on hardware that has it.",
         choices=("auto", "float32", "float16", "bfloat16"),
     )
     compile: bool = _setting(

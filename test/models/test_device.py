@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from vlm_robot.models import device
 from vlm_robot.models.checkpoint import ModelError
 from vlm_robot.models.device import choose_device, choose_dtype, dtype_name, memory
 
@@ -36,8 +37,20 @@ def test_a_dtype_by_name(name):
     assert dtype_name(choose_dtype(name, CPU)) == name
 
 
-def test_auto_is_float32_on_a_cpu():
-    assert choose_dtype("auto", CPU) == torch.float32
+@pytest.mark.parametrize(
+    ("stored", "has_it", "dtype"),
+    [
+        ("bfloat16", True, torch.bfloat16),
+        ("bfloat16", False, torch.float32),
+        ("float16", True, torch.float32),
+        ("", True, torch.float32),
+    ],
+)
+def test_auto_on_a_cpu_is_float32_but_for_what_is_stored_as_it_computes(
+    monkeypatch, stored, has_it, dtype
+):
+    monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: has_it)
+    assert choose_dtype("auto", CPU, stored=stored) == dtype
 
 
 def test_an_unknown_dtype_is_refused_with_the_list():
@@ -51,7 +64,7 @@ def test_an_unknown_dtype_is_refused_with_the_list():
     ids=["Turing", "Orin", "Blackwell"],
 )
 def test_auto_is_the_half_precision_that_the_gpu_has(monkeypatch, capability, dtype):
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
     assert choose_dtype("auto", torch.device("cuda")) == dtype
 
 

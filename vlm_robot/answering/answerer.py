@@ -295,7 +295,7 @@ def _load_proposer(
     return load_proposer(
         checkpoint,
         device=place,
-        dtype=choose_dtype(dtype, place),
+        dtype=choose_dtype(dtype, place, stored=checkpoint.stored_dtype),
         options=free or FreeOptions(),
         encoder=encoder,
     )

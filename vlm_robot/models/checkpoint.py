@@ -47,6 +47,11 @@ class Checkpoint:
         """The architecture's name; empty where config.json has none."""
         return str(self.config.get("model_type", ""))
 
+    @property
+    def stored_dtype(self) -> str:
+        """The number format of its weights; empty where config.json has none."""
+        return str(self.config.get("dtype") or self.config.get("torch_dtype") or "")
+
 
 def find_checkpoint(name: str) -> Checkpoint:
     """Find a checkpoint and check that it can be loaded safely.

@@ -44,8 +44,19 @@ def choose_device(name: str = "auto") -> torch.device:
     return device
 
 
-def choose_dtype(name: str, device: torch.device) -> torch.dtype:
-    """The number format of a name; auto is bfloat16 or float16 on a GPU that has it.
+def cpu_has_bfloat16() -> bool:
+    """Whether the processor computes bfloat16 itself: without, it is many times slower there."""
+    return torch.cpu._is_avx512_bf16_supported()
+
+
+def choose_dtype(name: str, device: torch.device, *, stored: str = "") -> torch.dtype:
+    """The number format of a name.
+
+    auto is bfloat16 or float16 on a GPU that has it; on a CPU that has bfloat16 it is that for a
+    model that is stored so, and else float32.
+
+    Args:
+        stored: the checkpoint's number format, where it says.
 
     Raises:
         ModelError: the name is unknown.
@@ -57,7 +68,9 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     if device.type == "cuda":
         bfloat16 = torch.cuda.get_device_capability(device) >= (8, 0)
         return torch.bfloat16 if bfloat16 else torch.float16
-    return torch.float16 if device.type == "mps" else torch.float32
+    if device.type == "mps":
+        return torch.float16
+    return torch.bfloat16 if stored == "bfloat16" and cpu_has_bfloat16() else torch.float32
 
 
 def out_of_memory(name: str, device: str, error: Exception) -> ModelError:

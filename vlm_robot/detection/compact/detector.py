@@ -22,6 +22,7 @@ from vlm_robot.detection.compact.text_encoder import TextEncoder
 from vlm_robot.detection.detector import DetectionOptions, EncodedPrompts, ModelInfo, Presence
 from vlm_robot.detection.postprocess import detections, nms
 from vlm_robot.detection.prompts import Exemplar, PromptSet
+from vlm_robot.models.device import cpu_has_bfloat16
 from vlm_robot.types import Detections, Image
 
 _MOST_CELLS, MOST_REGIONS = 300, 64
@@ -272,6 +273,4 @@ def load_compact(
 def _fastest(device: str) -> torch.dtype:
     if not device.startswith("cpu"):
         return torch.float16
-    # Without hardware for it, bfloat16 on a CPU is many times slower than float32.
-    fast = torch.cpu._is_avx512_bf16_supported()
-    return torch.bfloat16 if fast else torch.float32
+    return torch.bfloat16 if cpu_has_bfloat16() else torch.float32

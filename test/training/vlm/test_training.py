@@ -1,5 +1,6 @@
 """The loop on a tiny language model."""
 
+from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -12,8 +13,8 @@ from vlm_robot import cli
 from vlm_robot.answering.embedded.network import new_projector
 from vlm_robot.answering.embedded.parts import read_parts
 from vlm_robot.answering.embedded.tower import boxes_of, things_of
+from vlm_robot.training.vlm import alignment, features, train_vlm
 from vlm_robot.training.vlm import export as export_command
-from vlm_robot.training.vlm import features, train_vlm
 from vlm_robot.training.vlm.alignment import align
 from vlm_robot.training.vlm.batches import collate, start_tokens, tokens_of
 from vlm_robot.training.vlm.export import export
@@ -106,6 +107,22 @@ def test_an_aligned_projector_tells_left_from_right(folders):
     left, right = (words[i].mean(0) for i in ids)
     across = boxes[:, 0] + boxes[:, 2]
     assert np.corrcoef(made @ (right - left), across)[0, 1] > 0.9
+
+
+def test_a_things_first_token_is_made_like_its_colour_and_name(folders, monkeypatch):
+    """Left ones are shown as red mugs, right ones as blue."""
+
+    def shown(shot, features):
+        mug = next(thing for thing in shot.things if thing.taught)
+        left = boxes_of(features)[:, [0, 2]].mean(1) < 0.5
+        return (replace(mug, taught=("mug",), colour="red" if one else "blue") for one in left)
+
+    monkeypatch.setattr(alignment, "_shown", shown)
+    material = Material(*folders)
+    known = alignment._examples([material.shot(n) for n in range(3)], lambda _: torch.zeros(4))
+    names = [known.names[label] for label in known.labels]
+    right = boxes_of(known.what)[:, [0, 2]].mean(1) >= 0.5
+    assert names == ["blue mug" if one else "red mug" for one in right]
 
 
 def test_a_resumed_run_ends_where_an_unbroken_one_does(folders, tmp_path):

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 
@@ -35,6 +36,8 @@ _IMAGES = (".jpg", ".jpeg", ".png", ".webp")
 _UNSURE = 0.5
 """Share of the teacher's threshold above which a box is neither taught nor denied."""
 _SAME_IOU = 0.7
+_SAMPLES, _SAMPLE_SIZE = 16, (256, 192)
+"""Images that a narrow student's first weights are fitted on, width and height in pixels."""
 
 
 def read_phrases(file: Path) -> dict[str, tuple[str, ...]]:
@@ -117,10 +120,21 @@ def distill(options: argparse.Namespace) -> None:
     book = Phrasebook(pseudo_vocabulary(labels), TextEncoder(), cache=options.out / "phrases.pt")
     width = options.width
     config = NetworkConfig(backbone_width=width, neck_width=max(8, int(96 * width) // 8 * 8))
-    trainer = Trainer(new_network(config, book), book, lambda: scenes, options.out, settings)
+    network = new_network(config, book, _samples(files))
+    trainer = Trainer(network, book, lambda: scenes, options.out, settings)
     write_settings(options.out, settings)
     trainer.resume()
     trainer.run()
+
+
+def _samples(files: Sequence[Path]) -> torch.Tensor:
+    """A few of the images, (B, 3, H, W) RGB in 0..255."""
+    width, height = _SAMPLE_SIZE
+    chosen = [files[i] for i in np.linspace(0, len(files) - 1, _SAMPLES).astype(int)]
+    small = [
+        cv2.resize(read_image(f), (width, height), interpolation=cv2.INTER_AREA) for f in chosen
+    ]
+    return torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2).float()
 
 
 def main(arguments: list[str] | None = None) -> int:

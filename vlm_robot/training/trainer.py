@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from vlm_robot.detection.compact.network import CompactNetwork, NetworkConfig
+from vlm_robot.detection.compact.network import Backbone, CompactNetwork, NetworkConfig
 from vlm_robot.training.curves import draw_curves
 from vlm_robot.training.dataset import Batch, Scene, SceneStream
 from vlm_robot.training.initial_weights import load_imagenet
+from vlm_robot.training.narrowing import narrow
 from vlm_robot.training.objective import Objective, Parts, Weights
 from vlm_robot.training.phrasebook import Phrasebook, principal_projection
 from vlm_robot.training.schedule import cosine
@@ -194,21 +195,31 @@ class Trainer:
         self.network.load_state_dict(state["network"])
         self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
-        for group, fresh in zip(self.optimizer.param_groups, self._peaks(), strict=True):
+        for group, fresh in zip(
+            self.optimizer.param_groups, _peaks(self.network, self.settings), strict=True
+        ):
             group["peak"] = fresh
         self.objective.text_before = tuple(state["text_before"])
         self.images, self.steps, self.seconds = state["counters"]
         return True
 
-    def _peaks(self) -> tuple[float, float]:
-        return self.settings.backbone_rate, self.settings.head_rate
 
+def new_network(
+    config: NetworkConfig, book: Phrasebook, samples: Tensor | None = None
+) -> CompactNetwork:
+    """A network to train: ImageNet's backbone, text space by principal axes.
 
-def new_network(config: NetworkConfig, book: Phrasebook) -> CompactNetwork:
-    """A network to train: ImageNet's backbone where it fits, text space by principal axes."""
+    Args:
+        samples: (B, 3, H, W) RGB in 0..255, a few of the training images: a backbone of less than
+            full width starts from what the full one makes of them. None: it starts at random.
+    """
     network = CompactNetwork(replace(config, normalised=True))
     if config.backbone_width == 1.0:
         load_imagenet(network.backbone)
+    elif samples is not None:
+        whole = Backbone()
+        load_imagenet(whole)
+        narrow(whole, network.backbone, (samples - network.pixel_mean) / network.pixel_std)
     space = torch.cat([book.words, book.embeddings.flatten(0, 1)])
     weight, bias = principal_projection(space, config.embedding)
     with torch.no_grad():
@@ -227,17 +238,23 @@ def trained_network(run: Path) -> CompactNetwork:
 
 
 def _optimizer(network: CompactNetwork, settings: TrainSettings) -> torch.optim.Optimizer:
-    if network.config.backbone_width == 1.0:  # what starts at random has nothing to keep
+    if network.config.backbone_width == 1.0:
         for block in network.backbone.blocks[: settings.frozen_blocks]:
             block.requires_grad_(False)
     learned = [(n, p) for n, p in network.named_parameters() if p.requires_grad]
     backbone = [p for n, p in learned if n.startswith("backbone.")]
     heads = [p for n, p in learned if not n.startswith("backbone.")]
+    peaks = _peaks(network, settings)
     groups: list[dict[str, Any]] = [
-        {"params": backbone, "peak": settings.backbone_rate},
-        {"params": heads, "peak": settings.head_rate},
+        {"params": part, "peak": peak} for part, peak in zip((backbone, heads), peaks, strict=True)
     ]
     return torch.optim.AdamW(groups, lr=settings.head_rate, weight_decay=settings.weight_decay)
+
+
+def _peaks(network: CompactNetwork, settings: TrainSettings) -> tuple[float, float]:
+    """Learning rates of the backbone, which must relearn where it lost channels, and the heads."""
+    whole = network.config.backbone_width == 1.0
+    return settings.backbone_rate if whole else settings.head_rate, settings.head_rate
 
 
 def _odds(progress: float, count: int) -> list[float]:

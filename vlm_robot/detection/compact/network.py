@@ -47,7 +47,7 @@ class NetworkConfig:
     """Sizes of the network.
 
     Attributes:
-        backbone_width: factor on MobileNetV2's channels; ImageNet weights exist for 1.
+        backbone_width: factor on MobileNetV2's channels, at most 1.
         neck_width: channels of the pyramid and of the heads that find.
         region_width: channels of the head that describes.
         embedding: length of region and text embeddings.

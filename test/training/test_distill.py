@@ -10,11 +10,15 @@ from vlm_robot.detection.detector import DetectionOptions, EncodedPrompts, Model
 from vlm_robot.detection.prompts import PromptSet
 from vlm_robot.training.distill import (
     image_files,
+    main,
     pseudo_label,
     pseudo_vocabulary,
     read_phrases,
 )
+from vlm_robot.training.trainer import trained_network
 from vlm_robot.types import Detections, Image, InputError
+
+BAG = Path(__file__).parents[2] / "sample" / "home_drive"
 
 
 class FakeTeacher:
@@ -62,3 +66,21 @@ def test_a_file_without_labels_is_refused(tmp_path: Path) -> None:
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no image"):
         image_files(tmp_path, 0)
+
+
+def test_a_students_run_from_a_bag(tmp_path: Path) -> None:
+    labels = tmp_path / "labels.txt"
+    labels.write_text("couch, red couch\nperson\ndoor\n")
+    given = {"teacher": "compact", "images": BAG, "phrases": labels, "out": tmp_path / "run",
+             "minutes": 0.01, "seconds": 4.0}  # fmt: skip
+    assert main([word for name, value in given.items() for word in (f"--{name}", str(value))]) == 0
+    assert len(list((tmp_path / "run" / "frames").iterdir())) >= 8
+    assert trained_network(tmp_path / "run").config.backbone_width == 0.5
+
+
+def test_a_bag_that_is_none_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bad.mcap").write_bytes(b"no bag")
+    (tmp_path / "labels.txt").write_text("couch\n")
+    arguments = f"--teacher compact --images {tmp_path}/bad.mcap --phrases {tmp_path}/labels.txt"
+    assert main([*arguments.split(), "--out", str(tmp_path / "run"), "--minutes", "1"]) == 2
+    assert capsys.readouterr().err.startswith("error: ")

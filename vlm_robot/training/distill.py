@@ -1,6 +1,7 @@
 """Distil a detector into a compact one, from images that nobody labelled.
 
-`python -m vlm_robot.training.distill --teacher MODEL --images DIR --phrases FILE --out RUN ...`
+`python -m vlm_robot.training.distill --teacher MODEL --images DIR --phrases FILE --out RUN ...`;
+DIR is a folder of images, or a bag.
 
 The teacher's boxes become pseudo-labels that count by their confidence, and each label is
 taught in attribute-rich phrases. The alignment to neighbouring phrases that keeps the text space
@@ -26,6 +27,8 @@ from vlm_robot.detection.factory import load_detector
 from vlm_robot.detection.postprocess import iou_matrix
 from vlm_robot.detection.prompts import MAX_PROMPTS, prompt_set
 from vlm_robot.models.checkpoint import ModelError
+from vlm_robot.replay.bag import BagError
+from vlm_robot.training.bag_frames import is_bag, write_frames
 from vlm_robot.training.dataset import Scene, read_image
 from vlm_robot.training.phrasebook import Phrasebook
 from vlm_robot.training.trainer import Trainer, TrainSettings, new_network, write_settings
@@ -112,7 +115,11 @@ def distill(options: argparse.Namespace) -> None:
     labels = read_phrases(options.phrases)
     teacher = load_detector(options.teacher)
     threshold = options.threshold or teacher.info.threshold
-    files = image_files(options.images, options.most)
+    images: Path = options.images
+    if is_bag(images):
+        images = options.out / "frames"
+        write_frames(options.images, images, seconds=options.seconds)
+    files = image_files(images, options.most)
     scenes = pseudo_label(teacher, files, list(labels), threshold=threshold)
     print(f"{len(scenes)} images, {sum(len(s.boxes) for s in scenes)} pseudo-labels", flush=True)
     settings = TrainSettings(minutes=options.minutes, seed=options.seed)
@@ -143,7 +150,7 @@ def main(arguments: list[str] | None = None) -> int:
     torch.set_num_threads(options.threads)
     try:
         distill(options)
-    except (InputError, ModelError) as error:
+    except (InputError, ModelError, BagError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
@@ -152,7 +159,12 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="distill", description=__doc__)
     parser.add_argument("--teacher", required=True, help="bundled name, folder or hub id")
-    parser.add_argument("--images", type=Path, required=True, help="folder of images")
+    parser.add_argument(
+        "--images", type=Path, required=True, help="folder of images, or a bag of the robot's"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=1.0, help="between a camera's frames that a bag gives"
+    )
     parser.add_argument("--phrases", type=Path, required=True, help="labels, one a line")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--minutes", type=float, required=True, help="of training in all")

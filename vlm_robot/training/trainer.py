@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
@@ -113,6 +114,8 @@ class Trainer:
             seed=self.settings.seed + self.images,
         )
         workers = self.settings.workers
+        if workers:
+            cv2.setNumThreads(1)  # a forked process would wait for threads that it hasn't got
         ahead = 4 if workers else None
         return iter(DataLoader(stream, batch_size=None, num_workers=workers, prefetch_factor=ahead))
 

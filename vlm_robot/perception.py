@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -21,6 +22,7 @@ from vlm_robot.answering.server_options import ServerOptions
 from vlm_robot.detection.detector import DetectionOptions, Detector, EncodedPrompts
 from vlm_robot.detection.factory import load_detector, warm_up
 from vlm_robot.detection.prompts import Exemplar, PromptSet, prompt_set
+from vlm_robot.exemplar_folder import read_exemplars
 from vlm_robot.geometry.depth import boxes_from_depth
 from vlm_robot.geometry.transforms import FrameTree, FrameTreeError, transform_boxes
 from vlm_robot.planning.evaluator import Judge, PathEvaluator
@@ -83,7 +85,8 @@ class Perception:
         )
         self._looked_at: tuple[tuple[object, ...], list[Observation]] | None = None
         self._judge = _visual_judge(settings, answerer)
-        self._prompts = self.detector.encode(self._settings_prompts(settings))
+        shown = read_exemplars(Path(settings.exemplars)) if settings.exemplars else ()
+        self._prompts = self.detector.encode(self._settings_prompts(settings, shown))
 
     @classmethod
     def load(cls, settings: Settings) -> Perception:
@@ -370,11 +373,14 @@ class Perception:
             )
         return transform_boxes(boxes, matrix, target)
 
-    def _settings_prompts(self, settings: Settings) -> PromptSet:
+    def _settings_prompts(
+        self, settings: Settings, exemplars: Sequence[Exemplar] = ()
+    ) -> PromptSet:
         return prompt_set(
             settings.prompts,
             threshold=self._threshold(settings),
             thresholds=settings.prompt_thresholds,
+            exemplars=exemplars,
             version=1,
         )
 

@@ -120,6 +120,9 @@ class Settings:
         at_run_time=True,
         item=float,
     )
+    exemplars: str = _setting(
+        "", "Folder of things shown by example, looked for beside `prompts`; see the README."
+    )
     threshold: float = _setting(
         0.0,
         "Least score of a detection; 0 takes the model's own default.",

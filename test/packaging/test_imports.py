@@ -40,11 +40,12 @@ MAY_IMPORT = {
     "answering": DATA | {"models", "detection", "geometry"},
     "planning": DATA | {"models", "detection", "geometry"},
     "landmark_finder": SKILLS,
-    "perception": SKILLS | {"landmark_finder"},
+    "exemplar_folder": DATA | {"detection", "imaging"},
+    "perception": SKILLS | {"landmark_finder", "exemplar_folder"},
     "ros": EDGE | {"scheduler", "replay"},  # the bag player reads bags as the replay does
     "replay": EDGE,
     "evaluation": EDGE | {"training", "replay"},  # data sets and vocabulary; results of replays
-    "training": EDGE,
+    "training": EDGE | {"replay"},  # a student learns from the user's bags
     "simulation": EDGE,
     "cli": EDGE | {"replay", "evaluation", "training", "simulation"},
 }

@@ -1,5 +1,6 @@
 """A teacher's boxes become pseudo-labels; the teacher here is a fake that knows the truth."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import numpy as np
 import pytest
 
 from vlm_robot.detection.detector import DetectionOptions, EncodedPrompts, ModelInfo
-from vlm_robot.detection.prompts import PromptSet
+from vlm_robot.detection.factory import load_detector
+from vlm_robot.detection.prompts import PromptSet, prompt_set
 from vlm_robot.training.distill import (
     image_files,
     main,
@@ -15,10 +17,11 @@ from vlm_robot.training.distill import (
     pseudo_vocabulary,
     read_phrases,
 )
-from vlm_robot.training.trainer import trained_network
+from vlm_robot.training.export import main as export
 from vlm_robot.types import Detections, Image, InputError
 
-BAG = Path(__file__).parents[2] / "sample" / "home_drive"
+ROOT = Path(__file__).parents[2]
+BAG = ROOT / "sample" / "home_drive"
 
 
 class FakeTeacher:
@@ -68,14 +71,19 @@ def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
         image_files(tmp_path, 0)
 
 
-def test_a_students_run_from_a_bag(tmp_path: Path) -> None:
+def test_the_readmes_commands_make_a_student_from_a_bag(tmp_path: Path) -> None:
     labels = tmp_path / "labels.txt"
     labels.write_text("couch, red couch\nperson\ndoor\n")
-    given = {"teacher": "compact", "images": BAG, "phrases": labels, "out": tmp_path / "run",
-             "minutes": 0.01, "seconds": 4.0}  # fmt: skip
-    assert main([word for name, value in given.items() for word in (f"--{name}", str(value))]) == 0
-    assert len(list((tmp_path / "run" / "frames").iterdir())) >= 8
-    assert trained_network(tmp_path / "run").config.backbone_width == 0.5
+    given = {"MODEL": "compact", "BAG": str(BAG), "FILE": str(labels), "60": "0.01",
+             "RUN": str(tmp_path / "run"), "STUDENT": str(tmp_path / "student")}  # fmt: skip
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for command, run in (("distill", main), ("export", export)):
+        (line,) = re.findall(rf"^    python -m vlm_robot.training.{command} (.*)$", readme, re.M)
+        assert run([given.get(word, word) for word in line.split()]) == 0
+    assert len(list((tmp_path / "run" / "frames").iterdir())) >= 30
+    student = load_detector(str(tmp_path / "student"))
+    prompts = student.encode(prompt_set(["couch"], threshold=0.0))
+    assert len(student.detect([np.zeros((48, 64, 3), np.uint8)], prompts, DetectionOptions())) == 1
 
 
 def test_a_bag_that_is_none_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

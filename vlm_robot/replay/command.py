@@ -67,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--detector", help="as the node's parameter")
     add("--device", help="as the node's parameter")
     add("--prompts", nargs="+", metavar="PHRASE", help="look for these instead of the settings'")
+    add("--exemplars", metavar="DIR", help="a folder of things shown by example, likewise")
     add("--threshold", type=float, help="least score of a detection, 0..1")
     add("--ask", action="append", default=[], metavar="QUESTION", help="repeatable")
     add("--ask-every", type=float, default=1.0, metavar="S", help="seconds of the bag; default 1")
@@ -158,7 +159,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     settings = Settings.from_yaml(arguments.config) if arguments.config else Settings()
     changes: dict[str, Any] = {
         name: getattr(arguments, name)
-        for name in ("detector", "device", "threshold")
+        for name in ("detector", "device", "exemplars", "threshold")
         if getattr(arguments, name) is not None
     }
     if arguments.prompts:

@@ -17,7 +17,7 @@ EXTRAS = {
     "report": ["matplotlib"],
     "eval": ["faster-coco-eval>=1.6"],
     "ray": ["ray>=2.40"],
-    "bench": ["onnxruntime", "openvino"],
+    "bench": ["onnx", "onnxruntime", "openvino"],
 }
 TEST = [
     "hypothesis",

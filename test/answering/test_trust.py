@@ -16,12 +16,13 @@ from vlm_robot.answering.loading import FITS_FILE
 from vlm_robot.answering.proposal import Proposal
 from vlm_robot.answering.scene import Rule
 from vlm_robot.answering.signals import Signals
-from vlm_robot.answering.trust import joined, read_trust
+from vlm_robot.answering.trust import joined, kind_of, read_trust
 from vlm_robot.models.checkpoint import ModelError
 from vlm_robot.types import Verdict
 
 EVEN = {"answer": 0.0, "own": 1.0, "evidence": 1.0}
 OWN = {"answer": 0.0, "own": 1.0, "evidence": 0.0}
+QUESTION = "Is there a dog?"
 chances = st.floats(0.01, 0.99)
 
 
@@ -39,13 +40,13 @@ chances = st.floats(0.01, 0.99)
     ],
 )
 def test_without_a_fit_the_two_are_taken_as_independent(signals, confidence):
-    assert joined(signals) == pytest.approx(confidence)
+    assert joined(signals, QUESTION) == pytest.approx(confidence)
 
 
 @given(own=chances, evidence=chances)
 def test_weights_of_one_are_independence(own, evidence):
     signals = Signals(token_probability=own, detector_agreement=evidence)
-    assert joined(signals, EVEN) == pytest.approx(joined(signals), abs=1e-6)
+    assert joined(signals, QUESTION, EVEN) == pytest.approx(joined(signals, QUESTION), abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,27 @@ def test_weights_of_one_are_independence(own, evidence):
     ids=["both", "no evidence", "no probability", "samples, which weren't fitted"],
 )
 def test_a_fit_weighs_the_models_own_probability_only(signals, confidence):
-    assert joined(signals, OWN) == pytest.approx(confidence)
+    assert joined(signals, QUESTION, OWN) == pytest.approx(confidence)
+
+
+def test_a_kind_of_question_may_have_weights_besides():
+    signals = Signals(token_probability=0.8, detector_agreement=0.1)
+    trust = {"own": 0.5, "own, Exists": 0.5}
+    assert joined(signals, QUESTION, trust) == pytest.approx(0.8)
+    assert joined(signals, "What colour is the dog?", trust) < 0.7
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        (QUESTION, "Exists"),
+        ("What color is the mug?", "ColourOf"),
+        ("Is there a mug? Is there a dog?", ""),
+        ("Mug, where art thou", ""),
+    ],
+)
+def test_a_questions_kind_is_its_querys(question, kind):
+    assert kind_of(question) == kind
 
 
 class Says:
@@ -87,13 +108,13 @@ def test_only_a_model_whose_trust_was_fitted_outweighs_the_evidence(
     make_answerer, sure, trust, rule
 ):
     answerer = CheckedAnswerer(Says(sure), verifier=make_answerer(), trust=trust)
-    found = answerer.conclude("Is there a dog?", draw(), cancel=CancelToken())
+    found = answerer.conclude(QUESTION, draw(), cancel=CancelToken())
     assert found.verification.rule is rule
 
 
 def test_an_outweighed_objection_leaves_the_answer_unverified(make_answerer):
     answerer = CheckedAnswerer(Says(0.99), verifier=make_answerer(), trust=OWN)
-    answer = answerer.answer("Is there a dog?", draw(), cancel=CancelToken())
+    answer = answerer.answer(QUESTION, draw(), cancel=CancelToken())
     assert answer.verdict is Verdict.UNVERIFIED
     assert answer.confidence == pytest.approx(0.99)
 
@@ -104,7 +125,7 @@ def test_a_checkpoints_folder_may_hold_the_fit(tmp_path, encoder):
     answerer = load_answerer(
         str(tmp_path), detector=FakeDetector(), encoder=encoder, device="cpu", dtype="float32"
     )
-    found = answerer.conclude("Is there a dog?", draw(), cancel=CancelToken())
+    found = answerer.conclude(QUESTION, draw(), cancel=CancelToken())
     assert np.isclose(found.confidence, found.signals.token_probability, atol=0.002)
 
 
@@ -118,11 +139,11 @@ def test_where_none_was_fitted(tmp_path, content):
 
 @pytest.mark.parametrize(
     "content",
-    ["", "[]", '{"trust": 1}', '{"trust": {"own": 1}}', '{"trust": {"answer": "much"}}'],
-    ids=["empty", "no mapping", "a number", "one missing", "a word"],
+    ["", "[]", '{"trust": 1}', '{"trust": {"answer": "much"}}'],
+    ids=["empty", "no mapping", "a number", "a word"],
 )
 def test_a_fit_that_is_none(tmp_path, content):
     file = tmp_path / FITS_FILE
     file.write_text(content)
-    with pytest.raises(ModelError, match="three numbers called answer, own, evidence: fit it"):
+    with pytest.raises(ModelError, match="isn't numbers by name: fit it again"):
         read_trust(file)

@@ -47,19 +47,25 @@ def test_answers_are_observed_that_both_have_a_say_in(answerer, scenes):
     assert all(w.right and w.own == 0.7 and w.evidence > 0.5 for w in seen)
 
 
-def made(count, *, own, evidence):
+def made(count, *, own, evidence, kind="Exists"):
     """Answers that are as often right as a logistic of both log-odds says."""
     pick = np.random.default_rng(0)
     odds = pick.normal(0.0, 2.0, (count, 2))
     right = pick.random(count) < 1 / (1 + np.exp(-odds @ [own, evidence]))
     chance = 1 / (1 + np.exp(-odds))
-    return [Weighed("exists", *map(float, c), bool(r)) for c, r in zip(chance, right, strict=True)]
+    return [Weighed(kind, *map(float, c), bool(r)) for c, r in zip(chance, right, strict=True)]
 
 
 @pytest.mark.parametrize(("own", "evidence"), [(1.0, 0.2), (0.3, 1.0)])
 def test_the_fit_finds_whom_to_believe(own, evidence):
-    found = fit(made(6000, own=own, evidence=evidence))
-    assert found["evidence"] / found["own"] == pytest.approx(evidence / own, rel=0.2)
+    others = made(6000, own=evidence, evidence=own, kind="Colour")
+    found = fit([*made(6000, own=own, evidence=evidence), *others])
+
+    def weight(name, kind):
+        return found[name] + found[f"{name}, {kind}"]
+
+    for kind, ratio in (("Exists", evidence / own), ("Colour", own / evidence)):
+        assert weight("evidence", kind) / weight("own", kind) == pytest.approx(ratio, rel=0.25)
 
 
 def test_fewer_right_answers_are_contradicted_by_the_fit():
@@ -80,5 +86,5 @@ def test_the_command_writes_the_fit(answerer, scenes, tmp_path, monkeypatch, cap
     trust.main()
     content = json.loads(file.read_text())
     assert content["scale"] == 2
-    assert set(content["trust"]) == {"answer", "own", "evidence"}
+    assert {"answer", "own", "evidence", "evidence, Exists"} <= set(content["trust"])
     assert json.dumps(content["trust"]) in capsys.readouterr().out

@@ -141,7 +141,7 @@ class CheckedAnswerer:
             least_mention=min(checked.mentions.values(), default=None),
             box_attention=self._box_attention(question, frame, checked.evidence),
         )
-        sure = joined(signals, self._trust)
+        sure = joined(signals, question, self._trust)
         if checked.rule is Rule.DISAGREES and self._trust is not None and sure >= PRESENT:
             checked = replace(checked, rule=Rule.OUTWEIGHED)
         return Checked(proposal, checked, signals, sure, looked_twice=False)

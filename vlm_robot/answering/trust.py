@@ -1,7 +1,9 @@
 """How a model's own probability and the evidence's become one confidence.
 
 Two that see by the same detector aren't independent, and which of them to believe where they differ
-depends on the model. `evaluation.trust` fits it: a logistic of both log-odds (Platt 1999).
+depends on the model and on what is asked: whether a thing is there, or which colour it has.
+`evaluation.trust` fits it: a logistic of both log-odds (Platt 1999), of all questions and besides
+of each kind.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from vlm_robot.answering.confidence import fitted
+from vlm_robot.answering.parsing import NotUnderstoodError, parse
 from vlm_robot.answering.relations import log_odds
 from vlm_robot.answering.signals import Signals
 from vlm_robot.models.checkpoint import ModelError
@@ -20,19 +23,28 @@ from vlm_robot.models.checkpoint import ModelError
 Trust = Mapping[str, float]
 """Weights of `trust_signals`, by name."""
 
-NAMES = ("answer", "own", "evidence")
 _LEAST = 0.001
 """Probabilities nearer to 0 or 1 say no more."""
 
 
-def trust_signals(own: float, evidence: float) -> dict[str, float]:
-    """What the weights are of: 1, and the log-odds of both."""
+def kind_of(question: str) -> str:
+    """What a question asks for, by the name of its query; empty where it isn't just one."""
+    try:
+        queries = parse(question)
+    except NotUnderstoodError:
+        return ""
+    return type(queries[0]).__name__ if len(queries) == 1 else ""
+
+
+def trust_signals(kind: str, own: float, evidence: float) -> dict[str, float]:
+    """What the weights are of: 1, and the log-odds of both, of all and of this kind of question."""
     odds = log_odds(np.array([own, evidence]), least=_LEAST)
-    return dict(zip(NAMES, (1.0, *map(float, odds)), strict=True))
+    values = {"answer": 1.0, "own": float(odds[0]), "evidence": float(odds[1])}
+    return values | {f"{name}, {kind}": value for name, value in values.items()}
 
 
-def joined(signals: Signals, trust: Trust | None = None) -> float:
-    """The model's own probability p and the evidence's e as one.
+def joined(signals: Signals, question: str, trust: Trust | None = None) -> float:
+    """The model's own probability p of its answer and the evidence's e as one.
 
     By the fitted weights; without any p·e / (p·e + (1 - p)(1 - e)), the two taken as independent.
     Where the model doesn't tell its tokens' probabilities, the agreement of samples stands for p;
@@ -43,7 +55,7 @@ def joined(signals: Signals, trust: Trust | None = None) -> float:
     if p is None or evidence is None:
         return float(np.clip(next((x for x in (p, evidence) if x is not None), 0.0), 0.0, 1.0))
     if trust is not None and own is not None:
-        return fitted(trust, trust_signals(own, evidence))
+        return fitted(trust, trust_signals(kind_of(question), own, evidence))
     both = p * evidence
     return float(np.clip(both / max(both + (1 - p) * (1 - evidence), 1e-9), 0.0, 1.0))
 
@@ -58,9 +70,9 @@ def read_trust(file: Path) -> Trust | None:
         return None
     try:
         content = json.loads(file.read_text("utf-8")).get("trust")
-        return None if content is None else {name: float(content[name]) for name in NAMES}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return None if content is None else {n: float(v) for n, v in content.items()}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ModelError(
-            f"{file}: its trust isn't three numbers called {', '.join(NAMES)}: fit it again by"
-            " vlm_robot.evaluation.trust, or remove it"
+            f"{file}: its trust isn't numbers by name: fit it again by vlm_robot.evaluation.trust,"
+            " or remove it"
         ) from error

@@ -24,7 +24,7 @@ from vlm_robot.answering.checked import CheckedAnswerer
 from vlm_robot.answering.confidence import fitted
 from vlm_robot.answering.proposal import FreeOptions
 from vlm_robot.answering.scene import PRESENT
-from vlm_robot.answering.trust import Trust, trust_signals
+from vlm_robot.answering.trust import Trust, kind_of, trust_signals
 from vlm_robot.detection.factory import load_detector
 from vlm_robot.evaluation.confidence import fit_weights
 from vlm_robot.evaluation.free_answers import is_right
@@ -37,11 +37,12 @@ class Weighed(NamedTuple):
     """An answer that the evidence has a say in.
 
     Attributes:
+        kind: of the question, see `trust.kind_of`.
         own: the model's probability of it.
         evidence: that by reasoning over boxes.
     """
 
-    form: str
+    kind: str
     own: float
     evidence: float
     right: bool
@@ -57,20 +58,20 @@ def observe(
         own, evidence = found.signals.token_probability, found.signals.detector_agreement
         if own is not None and evidence is not None:
             right = is_right(question.expected, found.proposal.text)
-            made.append(Weighed(question.form, own, evidence, right))
+            made.append(Weighed(kind_of(question.text), own, evidence, right))
     return made
 
 
 def fit(weighed: Sequence[Weighed]) -> Trust:
     """Weights of the greatest likelihood less a small penalty."""
-    return fit_weights([trust_signals(w.own, w.evidence) for w in weighed], _right(weighed))
+    return fit_weights([trust_signals(*w[:3]) for w in weighed], _right(weighed))
 
 
 def contradictions(weighed: Sequence[Weighed], trust: Trust | None) -> tuple[int, int]:
     """How many answers are contradicted, and how many of those are wrong."""
     against = np.array([w.evidence < PRESENT for w in weighed], bool)
     if trust is not None:
-        sure = [fitted(trust, trust_signals(w.own, w.evidence)) for w in weighed]
+        sure = [fitted(trust, trust_signals(*w[:3])) for w in weighed]
         against &= np.array(sure) < PRESENT
     return int(against.sum()), int((against & ~_right(weighed)).sum())
 
@@ -100,9 +101,11 @@ def main() -> None:
         parser.error(f"--model {options.model} doesn't answer freely")
     weighed = observe(answerer, shots, make_questions(shots, seed=0, at_most=options.questions))
     trust = fit(weighed)
-    before, after = contradictions(weighed, None), contradictions(weighed, trust)
-    print(f"{len(weighed)} answers weighed. Contradicted: without a fit {before[0]}, of them wrong"
-          f" {before[1]}; with it {after[0]}, of them wrong {after[1]}")  # fmt: skip
+    for kind in sorted({w.kind for w in weighed}):
+        some = [w for w in weighed if w.kind == kind]
+        before, after = contradictions(some, None), contradictions(some, trust)
+        print(f"{kind or 'others'}: {len(some)} answers; contradicted, wrong: {before} without"
+              f" a fit, {after} with it")  # fmt: skip
     print(json.dumps(trust))
     if options.into:
         content = json.loads(options.into.read_text("utf-8"))

@@ -39,9 +39,9 @@ def read_exemplars(folder: Path) -> tuple[Exemplar, ...]:
         if not shown:
             raise ValueError("it names nothing")
         return tuple(_exemplar(folder, name, example) for name, example in shown)
+    except InputError:
+        raise
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
         raise InputError(
             f"{file} must map names to lists of {{image: FILE, boxes: [[x1, y1, x2, y2]]}}:"
             f" {error!r}"

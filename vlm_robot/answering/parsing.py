@@ -104,6 +104,15 @@ def parse(question: str) -> tuple[q.Query, ...]:
     return _resolve_pronouns(turns)
 
 
+def only_query(question: str) -> q.Query | None:
+    """The query of a question that asks just one thing, and is understood; else None."""
+    try:
+        queries = parse(question)
+    except NotUnderstoodError:
+        return None
+    return queries[0] if len(queries) == 1 else None
+
+
 def known_words() -> frozenset[str]:
     """Every word that the grammar's closed classes hold, for the mending of typos."""
     patterns = (

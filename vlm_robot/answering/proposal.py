@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vlm_robot.answering import queries as q
 from vlm_robot.answering.answerer import CancelToken
 from vlm_robot.answering.chat.boxes import FAMILY_SCALES, BoxScale, WrittenBox
-from vlm_robot.answering.parsing import NotUnderstoodError, parse
+from vlm_robot.answering.parsing import only_query
 from vlm_robot.answering.wording import said
 from vlm_robot.types import Frame, Image, InputError
 
@@ -143,13 +143,7 @@ def closed_prompt(question: str, options: Sequence[str]) -> str:
 
 def answer_options(question: str) -> tuple[str, ...]:
     """The answers that a question leaves: yes and no, or those of its choice; else none."""
-    try:
-        queries = parse(question)
-    except NotUnderstoodError:
-        return ()
-    if len(queries) != 1:
-        return ()
-    (query,) = queries
+    query = only_query(question)
     if isinstance(query, q.PROPOSITIONS):
         return ("yes", "no")
     if isinstance(query, q.Choice):

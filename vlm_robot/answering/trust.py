@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from vlm_robot.answering.confidence import fitted
-from vlm_robot.answering.parsing import NotUnderstoodError, parse
+from vlm_robot.answering.parsing import only_query
 from vlm_robot.answering.relations import log_odds
 from vlm_robot.answering.signals import Signals
 from vlm_robot.models.checkpoint import ModelError
@@ -29,11 +29,8 @@ _LEAST = 0.001
 
 def kind_of(question: str) -> str:
     """What a question asks for, by the name of its query; empty where it isn't just one."""
-    try:
-        queries = parse(question)
-    except NotUnderstoodError:
-        return ""
-    return type(queries[0]).__name__ if len(queries) == 1 else ""
+    query = only_query(question)
+    return "" if query is None else type(query).__name__
 
 
 def trust_signals(kind: str, own: float, evidence: float) -> dict[str, float]:

@@ -41,6 +41,7 @@ from vlm_robot.replay.interfaces import typestore
 from vlm_robot.replay.mcap_stream import McapStream
 
 STORAGE_SUFFIXES = (".mcap", ".db3")
+ROS1_SUFFIX = ".bag"
 
 BROKEN_FILE = (
     ReaderError1,
@@ -134,7 +135,7 @@ class Bag:
         self.name = name or str(path)
         self.warnings: list[str] = []
         self._stack = ExitStack()
-        self._is_ros1 = path.suffix == ".bag"
+        self._is_ros1 = path.suffix == ROS1_SUFFIX
         try:
             self._readers = self._open()
             self._store = self._types()

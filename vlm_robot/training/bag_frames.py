@@ -6,7 +6,7 @@ from pathlib import Path
 
 import cv2
 
-from vlm_robot.replay.bag import STORAGE_SUFFIXES, Bag
+from vlm_robot.replay.bag import ROS1_SUFFIX, STORAGE_SUFFIXES, Bag
 from vlm_robot.replay.events import EventReader, FrameRead, RawFrame, Span, decoded
 from vlm_robot.replay.topics import find_topics
 from vlm_robot.types import InputError
@@ -18,7 +18,7 @@ _QUALITY = 95
 def is_bag(path: Path) -> bool:
     """Whether a path is a bag: one of its files, or a folder that holds some."""
     files = path.iterdir() if path.is_dir() else [path]
-    return any(file.suffix in (*STORAGE_SUFFIXES, ".bag") for file in files)
+    return any(file.suffix in (*STORAGE_SUFFIXES, ROS1_SUFFIX) for file in files)
 
 
 def write_frames(bag_path: Path, folder: Path, *, seconds: float) -> int:

@@ -9,10 +9,13 @@ from rendered_scenes import write_scenes
 from vlm_robot.answering import AnswerOptions
 from vlm_robot.answering.checked import CheckedAnswerer
 from vlm_robot.answering.evidence import EvidenceAnswerer
+from vlm_robot.answering.loading import FITS_FILE, fitted_temperature
 from vlm_robot.answering.proposal import FreeOptions, Proposal
+from vlm_robot.answering.trust import read_trust
 from vlm_robot.evaluation import trust
 from vlm_robot.evaluation.questions import Question, make_questions
-from vlm_robot.evaluation.trust import Weighed, contradictions, fit, observe
+from vlm_robot.evaluation.trust import Weighed, contradictions, fit, observe, write_trust
+from vlm_robot.models.checkpoint import Checkpoint
 from vlm_robot.models.sentence_encoder import SentenceEncoder
 from vlm_robot.training.shots import load_shots
 
@@ -88,3 +91,9 @@ def test_the_command_writes_the_fit(answerer, scenes, tmp_path, monkeypatch, cap
     assert content["scale"] == 2
     assert {"answer", "own", "evidence", "evidence, Exists"} <= set(content["trust"])
     assert json.dumps(content["trust"]) in capsys.readouterr().out
+
+
+def test_a_checkpoint_without_fits_gets_a_file_that_the_backend_reads(tmp_path):
+    write_trust(tmp_path / FITS_FILE, {"own": 0.5})
+    assert read_trust(tmp_path / FITS_FILE) == {"own": 0.5}
+    assert fitted_temperature(Checkpoint("mine", tmp_path, {})) == 1.0

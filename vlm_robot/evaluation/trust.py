@@ -76,6 +76,12 @@ def contradictions(weighed: Sequence[Weighed], trust: Trust | None) -> tuple[int
     return int(against.sum()), int((against & ~_right(weighed)).sum())
 
 
+def write_trust(file: Path, trust: Trust) -> None:
+    """Put it beside what `file`, JSON, holds; a new one is of a checkpoint without fits."""
+    content = json.loads(file.read_text("utf-8")) if file.exists() else {"temperature": 1.0}
+    file.write_text(json.dumps(content | {"trust": trust}, indent=2) + "\n")
+
+
 def _right(weighed: Sequence[Weighed]) -> NDArray[np.bool_]:
     return np.array([w.right for w in weighed], bool)
 
@@ -108,8 +114,7 @@ def main() -> None:
               f" a fit, {after} with it")  # fmt: skip
     print(json.dumps(trust))
     if options.into:
-        content = json.loads(options.into.read_text("utf-8"))
-        options.into.write_text(json.dumps(content | {"trust": trust}, indent=2) + "\n")
+        write_trust(options.into, trust)
 
 
 if __name__ == "__main__":

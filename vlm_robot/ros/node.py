@@ -9,7 +9,6 @@ import torch
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import MultiThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 
@@ -23,6 +22,7 @@ from vlm_robot.ros.pipeline import Pipeline
 from vlm_robot.ros.plans import Plans
 from vlm_robot.ros.requests import NotActiveError, Requests
 from vlm_robot.ros.slow_log import SlowLog
+from vlm_robot.ros.steady_executor import SteadyExecutor
 from vlm_robot.settings import Settings
 from vlm_robot.types import InputError
 
@@ -69,9 +69,9 @@ class PerceptionNode(LifecycleNode):
         """The settings now."""
         return self._setting_parameters.settings
 
-    def make_executor(self) -> MultiThreadedExecutor:
+    def make_executor(self) -> SteadyExecutor:
         """An executor of this node: a thread for each request that may wait, some to spare."""
-        executor = MultiThreadedExecutor(num_threads=self.settings.request_queue + SPARE_THREADS)
+        executor = SteadyExecutor(num_threads=self.settings.request_queue + SPARE_THREADS)
         executor.add_node(self)
         return executor
 

@@ -1,5 +1,6 @@
 """Training learns, stops on time, and goes on where it stopped."""
 
+import copy
 import csv
 from pathlib import Path
 
@@ -15,9 +16,17 @@ from vlm_robot.evaluation.detections.figures import Split, taught_figures
 from vlm_robot.evaluation.detections.seen import look
 from vlm_robot.training.dataset import SceneFolder, read_scenes
 from vlm_robot.training.export import export
+from vlm_robot.training.fit_lexicon import Described, fit
+from vlm_robot.training.fit_lexicon import main as fit_lexicon
 from vlm_robot.training.phrasebook import Phrasebook
 from vlm_robot.training.train_compact import main
-from vlm_robot.training.trainer import Trainer, TrainSettings, new_network, trained_network
+from vlm_robot.training.trainer import (
+    Trainer,
+    TrainSettings,
+    new_network,
+    started_network,
+    trained_network,
+)
 from vlm_robot.training.vocabulary import read_vocabulary
 
 SIZE = (128, 96)
@@ -82,6 +91,42 @@ def test_a_run_goes_on_where_it_stopped(learned: Path, book: Phrasebook, tiny_da
         torch.testing.assert_close(value, saved["network"][name])
 
 
+def test_it_learns_of_each_phrase_more_than_its_words(learned: Path) -> None:
+    shift = trained_network(learned).lexicon_shift
+    assert shift is not None
+    assert shift.norm(dim=1).min() > 0
+
+
+def test_a_model_is_trained_on_from_where_it_was(
+    learned: Path, book: Phrasebook, tmp_path: Path
+) -> None:
+    export(learned, tmp_path)
+    network, _ = read_checkpoint(tmp_path)
+    started = started_network(tmp_path, book)
+    for name, value in started.state_dict().items():
+        torch.testing.assert_close(value, network.state_dict()[name])
+
+
+def test_other_phrases_than_the_models_begin_with_nothing_learned(
+    learned: Path, book: Phrasebook, tmp_path: Path
+) -> None:
+    export(learned, tmp_path)
+    other = copy.copy(book)
+    other.embeddings = book.embeddings.flip(1)
+    started = started_network(tmp_path, other)
+    torch.testing.assert_close(started.lexicon, other.lexicon)
+    assert started.lexicon_shift is not None
+    assert not started.lexicon_shift.any()
+
+
+def test_the_command_names_a_model_that_is_missing(
+    tiny_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["--data", str(tiny_data), "--out", str(tmp_path / "run"), "--minutes", "0.1"]
+    assert main([*command, "--start", str(tmp_path / "nowhere")]) == 2
+    assert "nowhere" in capsys.readouterr().err
+
+
 def test_an_empty_folder_has_nothing_to_resume(
     tmp_path: Path, book: Phrasebook, tiny_data: Path
 ) -> None:
@@ -120,3 +165,39 @@ def test_frozen_blocks_keep_their_weights(learned: Path, book: Phrasebook) -> No
     ):
         torch.testing.assert_close(one, other)
     assert not torch.equal(first.blocks[17].layers[0].weight, after.blocks[17].layers[0].weight)
+
+
+def test_a_fit_parts_phrases_that_the_network_mixed_up(book: Phrasebook) -> None:
+    network = new_network(NetworkConfig(neck_width=48, embedding=32), book).fold()
+    generator = torch.Generator().manual_seed(0)
+    centers = torch.randn(len(book.index), 32, generator=generator)
+    rows = torch.randint(-1, len(book.index), (400,), generator=generator)
+    noise = torch.randn(400, 32, generator=generator)
+    shown = torch.where(rows[:, None] >= 0, centers[rows] + 0.1 * noise, noise)
+    losses = fit(network, book, Described(shown.half(), rows), steps=150, batch=128)
+    assert losses[-1] < losses[0] / 2
+    logits = network.similarity_logits(centers, network.read(book.lexicon))
+    truth = book.truth.bool()
+    assert logits[truth].mean() > logits[~truth].mean() + 2
+
+
+def test_the_command_fits_an_exported_model_and_keeps_what_it_sees(
+    learned: Path, tiny_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "model"
+    export(learned, model)
+    before, _ = read_checkpoint(model)
+    command = ["--model", str(model), "--data", str(tiny_data), "--out", str(tmp_path)]
+    assert fit_lexicon([*command, "--images", "16", "--steps", "5"]) == 0
+    assert "regions; loss" in capsys.readouterr().out
+    after, _ = read_checkpoint(model)
+    assert not torch.equal(after.lexicon_shift, before.lexicon_shift)
+    for name, value in before.backbone.state_dict().items():
+        assert torch.equal(after.backbone.state_dict()[name], value)
+
+
+def test_the_fit_refuses_a_model_of_other_phrases(
+    tiny_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fit_lexicon(["--model", "compact", "--data", str(tiny_data), "--out", str(tmp_path)])
+    assert "was trained with 2916 phrases" in capsys.readouterr().err

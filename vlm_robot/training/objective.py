@@ -107,13 +107,35 @@ class Objective:
     def _naming(
         self, network: CompactNetwork, cells: Cells, targets: Targets, chosen: Assignment
     ) -> tuple[Tensor, Tensor, Tensor]:
-        w, book = self.weights, self.book
-        shown = draw_regions(cells, targets, chosen, self.generator, empty=w.empty_regions)
+        empty = self.weights.empty_regions
+        shown = draw_regions(cells, targets, chosen, self.generator, empty=empty)
         regions = network.describe(cells.maps, shown.boxes, shown.used)
-        rows, weight = shown.instances[shown.used], shown.weights[shown.used]
+        return self.naming(network, regions, shown.instances[shown.used], shown.weights[shown.used])
+
+    def of_regions(self, network: CompactNetwork, regions: Tensor, rows: Tensor) -> Tensor:
+        """Loss of what regions (R, E) are called, where nothing is to be found any more.
+
+        Args:
+            rows: (R,) instance of each region, -1 for none.
+        """
+        w = self.weights
+        naming, contrast, background = self.naming(network, regions, rows, torch.ones(len(rows)))
+        kept = w.neighbours * self._neighbours(network)
+        return w.naming * naming + w.contrast * contrast + w.background * background + kept
+
+    def naming(
+        self, network: CompactNetwork, regions: Tensor, rows: Tensor, weight: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """How wrongly regions (R, E) are named: naming, contrast and background of `Parts`.
+
+        Args:
+            rows: (R,) instance of each region, -1 for none.
+            weight: (R,) how much each counts.
+        """
+        w, book = self.weights, self.book
         real = rows >= 0
         text, columns = book.sample(rows[real], w.phrases, self.generator, noise=w.text_noise)
-        prompts = network.project_text(text)
+        prompts = network.read(text)
         truth = book.truth[rows.clamp(min=0)][:, columns] * real[:, None]
         logits = network.similarity_logits(regions, prompts)
         # A true phrase weighs more, since each region has few of them among many.
@@ -122,7 +144,7 @@ class Objective:
         naming = pairs.sum() / weight[real].sum().clamp(min=1.0)
         contrast = contrastive(logits[real], truth[real])
         words = book.sample_words(w.foreign_words, self.generator, foreign=True)
-        foreign = network.similarity_logits(regions[real], network.project_text(words))
+        foreign = network.similarity_logits(regions[real], network.read(words))
         denied = pairwise_sigmoid(foreign, torch.zeros_like(foreign), power=2.0).sum()
         empty = pairwise_sigmoid(logits[~real], truth[~real], power=2.0).sum()
         count = weight[real].sum().clamp(min=1.0)

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from vlm_robot.detection.compact.network import NetworkConfig
 from vlm_robot.detection.compact.text_encoder import TextEncoder
+from vlm_robot.models.checkpoint import ModelError, find_checkpoint
 from vlm_robot.training.dataset import SceneFolder
 from vlm_robot.training.phrasebook import Phrasebook
-from vlm_robot.training.trainer import Trainer, TrainSettings, new_network, write_settings
+from vlm_robot.training.trainer import (
+    Trainer,
+    TrainSettings,
+    new_network,
+    started_network,
+    write_settings,
+)
 from vlm_robot.training.vocabulary import read_vocabulary
 from vlm_robot.types import InputError
 
@@ -23,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     torch.set_num_threads(options.threads)
     try:
         train(options)
-    except InputError as error:
+    except (InputError, ModelError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
@@ -38,15 +46,23 @@ def train(options: argparse.Namespace) -> None:
     run: Path = options.out
     if (run / "last.pt").exists() and not options.resume:
         raise InputError(f"{run} holds a run: add --resume to go on, or name another folder")
-    settings = TrainSettings(
+    usual = TrainSettings(
         minutes=options.minutes, batch=options.batch, seed=options.seed, workers=options.workers
+    )
+    settings = replace(
+        usual,
+        backbone_rate=usual.backbone_rate * options.rate,
+        head_rate=usual.head_rate * options.rate,
     )
     split = options.data / "train"
     vocabulary = read_vocabulary(split / "vocabulary.json")
     scenes = SceneFolder(split, vocabulary)
     torch.manual_seed(settings.seed)
     book = Phrasebook(vocabulary, TextEncoder(), cache=run / "phrases.pt")
-    network = new_network(NetworkConfig(), book)
+    if options.start:
+        network = started_network(find_checkpoint(options.start).folder, book)
+    else:
+        network = new_network(NetworkConfig(), book)
     trainer = Trainer(network, book, scenes.read, run, settings)
     write_settings(run, settings)
     resumed = trainer.resume()
@@ -64,6 +80,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--minutes", type=float, required=True, help="of training in all")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    parser.add_argument("--start", help="bundled name or folder of a model to train on from")
+    parser.add_argument("--rate", type=float, default=1.0, help="factor on the learning rates")
     parser.add_argument("--batch", type=int, default=8, help="images at once")
     parser.add_argument("--threads", type=int, default=1, help="of the training process")
     parser.add_argument("--workers", type=int, default=1, help="processes that load data")

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from vlm_robot.detection.compact.checkpoint import read_checkpoint
 from vlm_robot.detection.compact.network import Backbone, CompactNetwork, NetworkConfig
 from vlm_robot.training.curves import draw_curves
 from vlm_robot.training.dataset import Batch, Scene, SceneStream
@@ -30,6 +31,8 @@ _CHECKPOINT = "last.pt"
 _LOGGED_STEPS = 20
 _SIZES_EARLY, _SIZES_LATE = (0.7, 0.2, 0.1), (0.05, 0.25, 0.7)
 _MOST_LOG_TEMPERATURE = 3.5
+_SAME_TEXT = 2e-3
+"""Difference up to which embeddings are of the same phrases: a model keeps them in float16."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +182,6 @@ class Trainer:
             "network": self.network.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "lexicon": self.objective.book.lexicon,
             "text_before": list(self.objective.text_before),
             "counters": [self.images, self.steps, self.seconds],
         }
@@ -228,15 +230,31 @@ def new_network(
     with torch.no_grad():
         network.text.weight.copy_(weight)
         network.text.bias.copy_(bias)
+    network.set_lexicon(book.lexicon)
+    return network
+
+
+def started_network(folder: Path, book: Phrasebook) -> CompactNetwork:
+    """A trained model's network, to train on with; what it learnt of other phrases is left out.
+
+    Its batch norms stay folded: a fresh one would undo what was learnt.
+
+    Raises:
+        ModelError: there is no such model in the folder.
+    """
+    network, _ = read_checkpoint(folder)
+    if network.lexicon.shape != book.lexicon.shape or not torch.allclose(
+        network.lexicon, book.lexicon, atol=_SAME_TEXT
+    ):
+        network.set_lexicon(book.lexicon)
     return network
 
 
 def trained_network(run: Path) -> CompactNetwork:
-    """The averaged network of a run's last checkpoint, with its training phrases for lexicon."""
+    """The averaged network of a run's last checkpoint."""
     state = torch.load(run / _CHECKPOINT, weights_only=True)
     network = CompactNetwork(NetworkConfig(**state["config"]))
     network.load_state_dict(state["averaged"])
-    network.set_lexicon(state["lexicon"])
     return network
 
 

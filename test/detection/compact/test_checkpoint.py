@@ -69,7 +69,7 @@ def test_it_comes_back_to_float16(saved: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        pytest.param({"format_version": 2}, "version 2", id="another version"),
+        pytest.param({"format_version": 3}, "version 3", id="another version"),
         pytest.param({"model_type": "owlv2"}, "model_type", id="another model"),
         pytest.param({"network": {"width": 3}}, "wrong one", id="wrong fields"),
         pytest.param({"input_size": [100, 64]}, "multiples of 32", id="odd input"),
@@ -113,3 +113,31 @@ def test_the_lexicon_comes_back_with_the_weights(tmp_path: Path) -> None:
     network.set_lexicon(lexicon)
     save_checkpoint(tmp_path, network, CompactConfig(network.config, (64, 64)))
     torch.testing.assert_close(read_checkpoint(tmp_path)[0].lexicon, lexicon, atol=1e-3, rtol=1e-3)
+
+
+def test_what_was_learnt_of_the_lexicon_comes_back(tmp_path: Path) -> None:
+    network = with_lexicon()
+    save_checkpoint(tmp_path, network, CompactConfig(network.config, (64, 64)))
+    kept = read_checkpoint(tmp_path)[0].lexicon_shift
+    assert kept is not None
+    torch.testing.assert_close(kept, network.lexicon_shift, atol=1e-3, rtol=1e-3)
+
+
+def test_a_lexicon_of_version_1_is_its_projection(tmp_path: Path) -> None:
+    network = with_lexicon()
+    text = torch.nn.functional.normalize(torch.randn(3, SMALL.text), dim=-1)
+    network.lexicon_shift = None
+    save_checkpoint(tmp_path, network, CompactConfig(network.config, (64, 64)))
+    content = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(content | {"format_version": 1}))
+    read = read_checkpoint(tmp_path)[0]
+    network.set_lexicon(network.lexicon)
+    torch.testing.assert_close(read.read(text), network.read(text), atol=1e-2, rtol=1e-2)
+
+
+def with_lexicon() -> CompactNetwork:
+    network = CompactNetwork(SMALL).fold()
+    network.set_lexicon(torch.nn.functional.normalize(torch.randn(5, SMALL.text), dim=-1))
+    assert network.lexicon_shift is not None
+    torch.nn.init.normal_(network.lexicon_shift)
+    return network

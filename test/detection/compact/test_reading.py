@@ -43,3 +43,16 @@ def test_a_new_phrase_moves_to_its_neighbour(network: CompactNetwork) -> None:
 def test_vectors_have_length_one(network: CompactNetwork) -> None:
     network.set_lexicon(phrases(40))
     torch.testing.assert_close(network.read(phrases(60)).norm(dim=-1), torch.ones(60))
+
+
+def test_what_was_learnt_of_a_phrase_tells_it_from_one_of_nearly_the_same_words(
+    network: CompactNetwork,
+) -> None:
+    alike = torch.nn.functional.normalize(phrases(1) + 0.4 * phrases(3)[1:], dim=-1)
+    network.set_lexicon(alike)
+    before = torch.cosine_similarity(*network.read(alike), dim=0)
+    assert network.lexicon_shift is not None
+    with torch.no_grad():
+        network.lexicon_shift[0, 0] += 3.0
+        network.lexicon_shift[1, 0] -= 3.0
+    assert torch.cosine_similarity(*network.read(alike), dim=0) < before - 0.1

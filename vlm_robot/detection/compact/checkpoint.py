@@ -14,7 +14,9 @@ from vlm_robot.detection.compact.network import CompactNetwork, NetworkConfig
 from vlm_robot.models.checkpoint import ModelError, digest, write_tensors
 
 MODEL_TYPE = "vlm_robot_compact"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+_READ_VERSIONS = (1, 2)
+"""In version 1 nothing was learnt of the lexicon's phrases beyond their projection."""
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 
@@ -91,6 +93,8 @@ def read_checkpoint(folder: Path) -> tuple[CompactNetwork, CompactConfig]:
     network = CompactNetwork(config.network)
     try:
         state = {name: value.float() for name, value in load_file(file).items()}
+        if content["format_version"] == 1 and network.lexicon_shift is not None:
+            state["lexicon_shift"] = network.lexicon_shift.detach()
         network.load_state_dict(state)
     except (SafetensorError, RuntimeError, OSError) as error:
         raise ModelError(f"{file} doesn't hold the network that {CONFIG} describes") from error
@@ -104,10 +108,10 @@ def _read_config(file: Path) -> dict[str, Any]:
         raise ModelError(f"{file} can't be read: copy the model's folder again") from error
     if not isinstance(content, dict) or content.get("model_type") != MODEL_TYPE:
         raise ModelError(f"{file} isn't of a compact detector: model_type must be '{MODEL_TYPE}'")
-    if content.get("format_version") != FORMAT_VERSION:
+    if content.get("format_version") not in _READ_VERSIONS:
         raise ModelError(
             f"{file} has format version {content.get('format_version')}, this release reads"
-            f" {FORMAT_VERSION}: export the weights again, or install the matching release"
+            f" {_READ_VERSIONS}: export the weights again, or install the matching release"
         )
     return content
 

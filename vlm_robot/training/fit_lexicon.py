@@ -1,0 +1,158 @@
+"""Fit what phrases mean to what regions show: `python -m vlm_robot.training.fit_lexicon`.
+
+The last step of training. What the network sees stays as it is, so regions are described once and
+phrases learn from a thousand of them at a time, where training has some fifty. Writes the model's
+folder anew; measure and calibrate it afterwards.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from vlm_robot.detection.compact.checkpoint import read_checkpoint, save_checkpoint
+from vlm_robot.detection.compact.network import CompactNetwork, grid
+from vlm_robot.detection.compact.text_encoder import TextEncoder
+from vlm_robot.models.checkpoint import ModelError, find_checkpoint
+from vlm_robot.training.assignment import assign
+from vlm_robot.training.dataset import SceneFolder, SceneStream
+from vlm_robot.training.objective import Objective, Weights
+from vlm_robot.training.phrasebook import Phrasebook
+from vlm_robot.training.regions import draw_regions
+from vlm_robot.training.schedule import cosine
+from vlm_robot.training.vocabulary import read_vocabulary
+from vlm_robot.types import InputError
+
+_BATCH = 8
+_RATE, _TEXT_RATE = 3e-3, 3e-4
+"""Peak learning rates of the phrases' own vectors, and of the projection that all text shares."""
+_WARM_UP = 30
+
+
+class Described(NamedTuple):
+    """Regions of many images: embeddings (R, E) float16, and instance (R,), -1 for none."""
+
+    embeddings: Tensor
+    instances: Tensor
+
+
+@torch.inference_mode()
+def describe(
+    network: CompactNetwork, stream: SceneStream, count: int, *, empty: int, workers: int = 1
+) -> Described:
+    """Describe `count` augmented images' true boxes, found boxes, and `empty` others an image."""
+    generator = torch.Generator().manual_seed(0)
+    embeddings, instances = [], []
+    batches = islice(DataLoader(stream, batch_size=None, num_workers=workers), count // _BATCH)
+    for images, targets in tqdm(batches, total=count // _BATCH, unit="batch"):
+        cells = network(images.float().contiguous(memory_format=torch.channels_last))
+        places = grid(images.shape[3], images.shape[2])
+        chosen = assign(cells, targets, *places, trust=1.0)
+        shown = draw_regions(cells, targets, chosen, generator, empty=empty)
+        embeddings.append(network.describe(cells.maps, shown.boxes, shown.used).half())
+        instances.append(shown.instances[shown.used])
+    return Described(torch.cat(embeddings), torch.cat(instances))
+
+
+def fit(
+    network: CompactNetwork, book: Phrasebook, regions: Described, *, steps: int, batch: int = 1024
+) -> list[float]:
+    """Fit the lexicon's vectors, the projection of text and the scale of scores, in place.
+
+    Returns:
+        The loss of each step.
+    """
+    objective = Objective(book, network, Weights())
+    optimizer = _optimizer(network)
+    generator = torch.Generator().manual_seed(0)
+    losses = []
+    for step in tqdm(range(steps), unit="step"):
+        for group in optimizer.param_groups:
+            rate = cosine(step / steps, least=0.02) * min(1.0, (step + 1) / _WARM_UP)
+            group["lr"] = group["peak"] * rate
+        rows = torch.randint(len(regions.embeddings), (batch,), generator=generator)
+        shown = regions.embeddings[rows].float()
+        loss = objective.of_regions(network, shown, regions.instances[rows])
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+def _optimizer(network: CompactNetwork) -> torch.optim.Optimizer:
+    network.requires_grad_(False)
+    words = [network.lexicon_shift]
+    shared = [*network.text.parameters(), network.log_temperature, network.bias]
+    groups = [
+        {"params": [p.requires_grad_() for p in part if p is not None], "peak": peak}
+        for part, peak in ((words, _RATE), (shared, _TEXT_RATE))
+    ]
+    return torch.optim.Adam(groups)
+
+
+def fit_model(options: argparse.Namespace) -> None:
+    """Do as the command's options say.
+
+    Raises:
+        InputError, ModelError: the scenes or the model can't be used.
+    """
+    folder = find_checkpoint(options.model).folder
+    network, config = read_checkpoint(folder)
+    split = options.data / "train"
+    vocabulary = read_vocabulary(split / "vocabulary.json")
+    book = Phrasebook(vocabulary, TextEncoder(), cache=options.out / "phrases.pt")
+    if len(network.lexicon) != len(book.phrases):
+        raise InputError(
+            f"{folder} was trained with {len(network.lexicon)} phrases, {split} has"
+            f" {len(book.phrases)}: name the data that the model was trained with"
+        )
+    stream = SceneStream(
+        SceneFolder(split, vocabulary).read,
+        book.index,
+        batch=_BATCH,
+        sizes=(config.input_size,),
+        size_weights=torch.ones(1),
+        seed=options.seed,
+    )
+    torch.manual_seed(options.seed)
+    regions = describe(network, stream, options.images, empty=Weights().empty_regions)
+    losses = fit(network, book, regions, steps=options.steps)
+    few = max(1, len(losses) // 10)
+    print(
+        f"{len(regions.embeddings)} regions; loss {sum(losses[:few]) / few:.2f} at first,"
+        f" {sum(losses[-few:]) / few:.2f} at the end"
+    )
+    save_checkpoint(folder, network, config)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="fit_lexicon", description=__doc__)
+    parser.add_argument("--model", required=True, help="folder of an exported model, rewritten")
+    parser.add_argument("--data", type=Path, required=True, help="folder that holds train/")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run, for its cache")
+    parser.add_argument("--images", type=int, default=20000, help="augmented images to look at")
+    parser.add_argument("--steps", type=int, default=2500, help="of the fit")
+    parser.add_argument("--threads", type=int, default=1, help="of the process")
+    parser.add_argument("--seed", type=int, default=0, help="of everything random")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    try:
+        fit_model(options)
+    except (InputError, ModelError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

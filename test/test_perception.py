@@ -1,9 +1,11 @@
 """What the skills do once and keep: warming up, and looking for landmarks."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from kitchen import FakeDetector, draw
 
 from vlm_robot.answering import AnswerOptions
@@ -42,6 +44,18 @@ def test_batches_of_every_size_are_warmed_up():
     detector = CountingDetector()
     perception(detector, cameras=("front", "rear", "left")).warm_up()
     assert detector.batches == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("threads", "used"), [(1, 1), (0, 3)], ids=["one", "as it was"])
+def test_models_compute_on_as_many_threads_as_are_set(threads, used):
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        Perception.load(Settings(threads=threads))
+        with ThreadPoolExecutor(1) as inference:
+            assert inference.submit(torch.get_num_threads).result() == used
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from vlm_robot.detection.prompts import Exemplar, PromptSet, prompt_set
 from vlm_robot.exemplar_folder import read_exemplars
 from vlm_robot.geometry.depth import boxes_from_depth
 from vlm_robot.geometry.transforms import FrameTree, FrameTreeError, transform_boxes
+from vlm_robot.models.device import use_threads
 from vlm_robot.planning.evaluator import Judge, PathEvaluator
 from vlm_robot.planning.goals.loading import load_interpreter
 from vlm_robot.planning.judge_picture import picture
@@ -96,6 +97,7 @@ class Perception:
             ModelError: a model can't be loaded; the text names it and the mend.
             InputError: the model can't take the prompts.
         """
+        use_threads(settings.threads)
         detector = load_detector(
             settings.detector,
             device=settings.device,

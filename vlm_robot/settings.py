@@ -107,6 +107,9 @@ class Settings:
     compile: bool = _setting(
         False, "Run models through torch.compile: a slower start, then faster."
     )
+    threads: int = _setting(
+        0, "Processor threads of a model call; 0 takes every core, which others may need.", low=0
+    )
     prompts: tuple[str, ...] = _setting(
         ("person", "chair", "table", "couch", "potted plant", "mug", "bottle", "box"),
         "Phrases to look for in every frame; none stops continuous detection.",

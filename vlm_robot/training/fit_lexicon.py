@@ -8,6 +8,7 @@ folder anew; measure and calibrate it afterwards.
 from __future__ import annotations
 
 import argparse
+import copy
 import sys
 from itertools import islice
 from pathlib import Path
@@ -22,6 +23,7 @@ from vlm_robot.detection.compact.checkpoint import read_checkpoint, save_checkpo
 from vlm_robot.detection.compact.network import CompactNetwork, grid
 from vlm_robot.detection.compact.text_encoder import TextEncoder
 from vlm_robot.models.checkpoint import ModelError, find_checkpoint
+from vlm_robot.models.device import cpu_has_bfloat16
 from vlm_robot.training.assignment import assign
 from vlm_robot.training.dataset import SceneFolder, SceneStream
 from vlm_robot.training.objective import Objective, Weights
@@ -49,11 +51,13 @@ def describe(
     network: CompactNetwork, stream: SceneStream, count: int, *, empty: int, workers: int = 1
 ) -> Described:
     """Describe `count` augmented images' true boxes, found boxes, and `empty` others an image."""
+    dtype = torch.bfloat16 if cpu_has_bfloat16() else torch.float32
+    network = copy.deepcopy(network).cast(torch.device("cpu"), dtype)
     generator = torch.Generator().manual_seed(0)
     embeddings, instances = [], []
     batches = islice(DataLoader(stream, batch_size=None, num_workers=workers), count // _BATCH)
     for images, targets in tqdm(batches, total=count // _BATCH, unit="batch"):
-        cells = network(images.float().contiguous(memory_format=torch.channels_last))
+        cells = network(images.to(dtype).contiguous(memory_format=torch.channels_last))
         places = grid(images.shape[3], images.shape[2])
         chosen = assign(cells, targets, *places, trust=1.0)
         shown = draw_regions(cells, targets, chosen, generator, empty=empty)
@@ -140,7 +144,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--model", required=True, help="folder of an exported model, rewritten")
     parser.add_argument("--data", type=Path, required=True, help="folder that holds train/")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run, for its cache")
-    parser.add_argument("--images", type=int, default=20000, help="augmented images to look at")
+    parser.add_argument("--images", type=int, default=12000, help="augmented images to look at")
     parser.add_argument("--steps", type=int, default=2500, help="of the fit")
     parser.add_argument("--threads", type=int, default=1, help="of the process")
     parser.add_argument("--seed", type=int, default=0, help="of everything random")

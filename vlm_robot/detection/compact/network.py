@@ -221,7 +221,7 @@ class CompactNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Cells:
         """Run on (B, 3, H, W) RGB in 0..255; H and W are multiples of 32."""
-        pixels = (images - self.pixel_mean) / self.pixel_std
+        pixels = self._normalised(images)
         features = self.backbone(pixels)
         boxes, objectness = [], []
         for level, x in enumerate(self.pyramid(features[1:])):
@@ -230,6 +230,13 @@ class CompactNetwork(nn.Module):
             objectness.append(located[:, 4].flatten(1))
         maps = self.regions.maps(pixels, features)
         return Cells(torch.cat(boxes, 1), torch.cat(objectness, 1), maps)
+
+    def _normalised(self, images: Tensor) -> Tensor:
+        """Pixels as ImageNet's networks take them, by whole rows: three channels are few."""
+        count, channels, height, width = images.shape
+        rows = images.permute(0, 2, 3, 1).flatten(2)
+        mean, std = (value.flatten().repeat(width) for value in (self.pixel_mean, self.pixel_std))
+        return ((rows - mean) / std).view(count, height, width, channels).permute(0, 3, 1, 2)
 
     def describe(self, maps: Sequence[Tensor], boxes: Tensor, used: Tensor) -> Tensor:
         """Embeddings (R, E), not normalised, of what boxes show; see `RegionHead.forward`.

@@ -10,6 +10,7 @@ from kitchen import FakeDetector, draw
 
 from vlm_robot.answering import AnswerOptions
 from vlm_robot.answering.evidence import EvidenceAnswerer
+from vlm_robot.models.device import use_threads
 from vlm_robot.models.sentence_encoder import SentenceEncoder
 from vlm_robot.perception import Perception, robot_limits
 from vlm_robot.planning.evaluator import PathEvaluator
@@ -46,16 +47,15 @@ def test_batches_of_every_size_are_warmed_up():
     assert detector.batches == [1, 2, 3]
 
 
-@pytest.mark.parametrize(("threads", "used"), [(1, 1), (0, 3)], ids=["one", "as it was"])
-def test_models_compute_on_as_many_threads_as_are_set(threads, used):
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    try:
+def test_models_compute_on_as_many_threads_as_are_set_and_on_torchs_own_again():
+    use_threads(0)
+    torchs_own = torch.get_num_threads()
+    used = []
+    for threads in (1, 3, 0):
         Perception.load(Settings(threads=threads))
         with ThreadPoolExecutor(1) as inference:
-            assert inference.submit(torch.get_num_threads).result() == used
-    finally:
-        torch.set_num_threads(before)
+            used.append(inference.submit(torch.get_num_threads).result())
+    assert used == [1, 3, torchs_own]
 
 
 @pytest.mark.parametrize(

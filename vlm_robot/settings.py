@@ -108,7 +108,7 @@ class Settings:
         False, "Run models through torch.compile: a slower start, then faster."
     )
     threads: int = _setting(
-        0, "Processor threads of a model call; 0 takes every core, which others may need.", low=0
+        0, "Processor threads of a model call; 0 leaves it to torch: every core.", low=0, high=256
     )
     prompts: tuple[str, ...] = _setting(
         ("person", "chair", "table", "couch", "potted plant", "mug", "bottle", "box"),

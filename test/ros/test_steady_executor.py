@@ -46,6 +46,7 @@ def node(ros):
     node.add_waitable(unsubscriber)  # before the subscription, whose events come after it
     unsubscriber.subscription = node.create_subscription(String, "/gone", print, 1)
     yield node
+    assert unsubscriber.subscription is None
     node.destroy_node()
 
 

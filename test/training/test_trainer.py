@@ -2,6 +2,8 @@
 
 import copy
 import csv
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +26,12 @@ from vlm_robot.training.trainer import (
     Trainer,
     TrainSettings,
     new_network,
+    read_settings,
     started_network,
     trained_network,
 )
 from vlm_robot.training.vocabulary import read_vocabulary
+from vlm_robot.types import InputError
 
 SIZE = (128, 96)
 STEPS = 180
@@ -181,23 +185,59 @@ def test_a_fit_parts_phrases_that_the_network_mixed_up(book: Phrasebook) -> None
     assert logits[truth].mean() > logits[~truth].mean() + 2
 
 
-def test_the_command_fits_an_exported_model_and_keeps_what_it_sees(
+def test_the_command_fits_a_run_and_keeps_what_it_sees(
     learned: Path, tiny_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model = tmp_path / "model"
-    export(learned, model)
-    before, _ = read_checkpoint(model)
-    command = ["--model", str(model), "--data", str(tiny_data), "--out", str(tmp_path)]
-    assert fit_lexicon([*command, "--images", "16", "--steps", "5"]) == 0
+    export(learned, tmp_path / "plain")
+    before, _ = read_checkpoint(tmp_path / "plain")
+    command = ["--run", str(learned), "--data", str(tiny_data), "--out", str(tmp_path / "fitted")]
+    assert fit_lexicon([*command, "--images", "9", "--steps", "5"]) == 0
     assert "regions; loss" in capsys.readouterr().out
-    after, _ = read_checkpoint(model)
+    after, _ = read_checkpoint(tmp_path / "fitted")
     assert not torch.equal(after.lexicon_shift, before.lexicon_shift)
     for name, value in before.backbone.state_dict().items():
         assert torch.equal(after.backbone.state_dict()[name], value)
 
 
-def test_the_fit_refuses_a_model_of_other_phrases(
-    tiny_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_the_fit_refuses_a_run_of_other_phrases(
+    learned: Path, tiny_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert fit_lexicon(["--model", "compact", "--data", str(tiny_data), "--out", str(tmp_path)])
-    assert "was trained with 2916 phrases" in capsys.readouterr().err
+    run = shutil.copytree(learned, tmp_path / "run")
+    state = torch.load(run / "last.pt", weights_only=True)
+    state["averaged"]["lexicon"] = state["averaged"]["lexicon"].flip(0)
+    torch.save(state, run / "last.pt")
+    command = ["--run", str(run), "--data", str(tiny_data), "--out", str(tmp_path / "model")]
+    assert fit_lexicon(command) == 2
+    assert "was trained with other phrases" in capsys.readouterr().err
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_started_run_resumes_as_it_was_started(
+    learned: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    model, run = tmp_path / "model", tmp_path / "run"
+    export(learned, model)
+    command = ["--data", str(tiny_data), "--out", str(run), "--workers", "0", "--batch", "1"]
+    assert main([*command, "--minutes", "0.02", "--start", str(model), "--rate", "0.25"]) == 0
+    begun = read_settings(run)
+    assert begun.head_rate == TrainSettings(minutes=1).head_rate / 4
+    assert begun.trust_images == 1
+    assert main([*command, "--minutes", "0.04", "--resume"]) == 0
+    assert replace(read_settings(run), minutes=begun.minutes) == begun
+    assert not trained_network(run).config.normalised
+
+
+def test_a_run_from_before_phrases_were_learned_keeps_its_lexicon(
+    learned: Path, book: Phrasebook, tiny_data: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(learned, tmp_path / "run")
+    state = torch.load(run / "last.pt", weights_only=True)
+    lexicon = state["averaged"]["lexicon"]
+    for part in (state["averaged"], state["network"]):
+        del part["lexicon_shift"]
+        part["lexicon"] = lexicon[:0]
+    state["config"]["lexicon"] = 0
+    torch.save(state | {"lexicon": lexicon}, run / "last.pt")
+    torch.testing.assert_close(trained_network(run).lexicon, lexicon)
+    with pytest.raises(InputError, match="another network"):
+        trainer(book, tiny_data, run, minutes=60).resume()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,9 +46,13 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 def use_threads(count: int) -> None:
-    """Let every model of this process compute on `count` threads of the CPU; 0 changes nothing."""
-    if count:
-        torch.set_num_threads(count)
+    """Let threads that begin to compute from here on use `count` cores; 0: torch's own choice."""
+    torch.set_num_threads(count or _chosen_by_torch())
+
+
+@cache
+def _chosen_by_torch() -> int:
+    return torch.get_num_threads()
 
 
 def cpu_has_bfloat16() -> bool:

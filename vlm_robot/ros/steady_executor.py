@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rclpy.exceptions import InvalidHandle
-from rclpy.executors import MultiThreadedExecutor, TimeoutObject
+from rclpy.executors import MultiThreadedExecutor, TimeoutException
 
 
 class SteadyExecutor(MultiThreadedExecutor):
@@ -14,10 +16,11 @@ class SteadyExecutor(MultiThreadedExecutor):
     (https://github.com/ros2/rclpy/issues/1142). The next round doesn't meet them any more.
     """
 
-    def spin_once(self, timeout_sec: float | TimeoutObject | None = None) -> None:
-        """Wait for one callback that is ready, and start it; `timeout_sec` in seconds."""
+    def wait_for_ready_callbacks(self, *args: Any, **kwargs: Any) -> Any:
+        """As rclpy's; a round that met a destroyed handle ends as one in which nothing came."""
         try:
-            super().spin_once(timeout_sec)
-        except InvalidHandle:
+            return super().wait_for_ready_callbacks(*args, **kwargs)
+        except InvalidHandle as error:
             if not self.context.ok():
                 raise
+            raise TimeoutException from error

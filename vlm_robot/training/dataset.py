@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import IterableDataset
+from torch.utils.data import DataLoader, IterableDataset
 
 from vlm_robot.training.assignment import Targets
 from vlm_robot.training.augmentation import Boxes, photograph, place
@@ -198,6 +198,14 @@ class SceneStream(IterableDataset[Batch]):
         return Sample(
             changed, placed.boxes[learn], rows[kept], placed.boxes[~learn], scene.weights[kept]
         )
+
+
+def batches(stream: SceneStream, *, workers: int) -> Iterator[Batch]:
+    """Batches of a stream, made ahead by `workers` processes; 0: by this one, in time."""
+    if workers:
+        cv2.setNumThreads(1)  # a forked process would wait for threads that it hasn't got
+    ahead = 4 if workers else None
+    return iter(DataLoader(stream, batch_size=None, num_workers=workers, prefetch_factor=ahead))
 
 
 class Sample(NamedTuple):

@@ -1,8 +1,8 @@
 """Fit what phrases mean to what regions show: `python -m vlm_robot.training.fit_lexicon`.
 
-The last step of training. What the network sees stays as it is, so regions are described once and
-phrases learn from a thousand of them at a time, where training has some fifty. Writes the model's
-folder anew; measure and calibrate it afterwards.
+The last step of training, in place of `export`. What the network sees stays as it is, so regions
+are described once and phrases learn from a thousand of them at a time, where training has some
+fifty.
 """
 
 from __future__ import annotations
@@ -16,20 +16,19 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from vlm_robot.detection.compact.checkpoint import read_checkpoint, save_checkpoint
+from vlm_robot.detection.compact.checkpoint import CompactConfig, save_checkpoint
 from vlm_robot.detection.compact.network import CompactNetwork, grid
 from vlm_robot.detection.compact.text_encoder import TextEncoder
-from vlm_robot.models.checkpoint import ModelError, find_checkpoint
 from vlm_robot.models.device import cpu_has_bfloat16
 from vlm_robot.training.assignment import assign
-from vlm_robot.training.dataset import SceneFolder, SceneStream
+from vlm_robot.training.dataset import SceneFolder, SceneStream, batches
 from vlm_robot.training.objective import Objective, Weights
 from vlm_robot.training.phrasebook import Phrasebook
 from vlm_robot.training.regions import draw_regions
 from vlm_robot.training.schedule import cosine
+from vlm_robot.training.trainer import MOST_LOG_TEMPERATURE, checked_run, trained_network
 from vlm_robot.training.vocabulary import read_vocabulary
 from vlm_robot.types import InputError
 
@@ -50,13 +49,16 @@ class Described(NamedTuple):
 def describe(
     network: CompactNetwork, stream: SceneStream, count: int, *, empty: int, workers: int = 1
 ) -> Described:
-    """Describe `count` augmented images' true boxes, found boxes, and `empty` others an image."""
+    """Describe true boxes, found boxes and `empty` others of each of `count` augmented images.
+
+    Whole batches are taken, so that it may be a few more.
+    """
     dtype = torch.bfloat16 if cpu_has_bfloat16() else torch.float32
     network = copy.deepcopy(network).cast(torch.device("cpu"), dtype)
     generator = torch.Generator().manual_seed(0)
     embeddings, instances = [], []
-    batches = islice(DataLoader(stream, batch_size=None, num_workers=workers), count // _BATCH)
-    for images, targets in tqdm(batches, total=count // _BATCH, unit="batch"):
+    rounds = -(-count // _BATCH)
+    for images, targets in tqdm(islice(batches(stream, workers=workers), rounds), total=rounds):
         cells = network(images.to(dtype).contiguous(memory_format=torch.channels_last))
         places = grid(images.shape[3], images.shape[2])
         chosen = assign(cells, targets, *places, trust=1.0)
@@ -84,10 +86,12 @@ def fit(
             group["lr"] = group["peak"] * rate
         rows = torch.randint(len(regions.embeddings), (batch,), generator=generator)
         shown = regions.embeddings[rows].float()
-        loss = objective.of_regions(network, shown, regions.instances[rows])
+        loss, _ = objective.naming(network, shown, regions.instances[rows], torch.ones(batch))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+        with torch.no_grad():
+            network.log_temperature.clamp_(max=MOST_LOG_TEMPERATURE)
         losses.append(loss.item())
     return losses
 
@@ -103,21 +107,21 @@ def _optimizer(network: CompactNetwork) -> torch.optim.Optimizer:
     return torch.optim.Adam(groups)
 
 
-def fit_model(options: argparse.Namespace) -> None:
+def fit_run(options: argparse.Namespace) -> None:
     """Do as the command's options say.
 
     Raises:
-        InputError, ModelError: the scenes or the model can't be used.
+        InputError: the run or the scenes can't be used.
     """
-    folder = find_checkpoint(options.model).folder
-    network, config = read_checkpoint(folder)
+    network = trained_network(checked_run(options.run)).fold()
+    config = CompactConfig(network.config)
     split = options.data / "train"
     vocabulary = read_vocabulary(split / "vocabulary.json")
-    book = Phrasebook(vocabulary, TextEncoder(), cache=options.out / "phrases.pt")
-    if len(network.lexicon) != len(book.phrases):
+    book = Phrasebook(vocabulary, TextEncoder(), cache=options.run / "phrases.pt")
+    if not book.holds(network.lexicon):
         raise InputError(
-            f"{folder} was trained with {len(network.lexicon)} phrases, {split} has"
-            f" {len(book.phrases)}: name the data that the model was trained with"
+            f"{options.run} was trained with other phrases than those of {split}: name the data"
+            " that it was trained with"
         )
     stream = SceneStream(
         SceneFolder(split, vocabulary).read,
@@ -127,32 +131,29 @@ def fit_model(options: argparse.Namespace) -> None:
         size_weights=torch.ones(1),
         seed=options.seed,
     )
-    torch.manual_seed(options.seed)
     regions = describe(network, stream, options.images, empty=Weights().empty_regions)
     losses = fit(network, book, regions, steps=options.steps)
     few = max(1, len(losses) // 10)
-    print(
-        f"{len(regions.embeddings)} regions; loss {sum(losses[:few]) / few:.2f} at first,"
-        f" {sum(losses[-few:]) / few:.2f} at the end"
-    )
-    save_checkpoint(folder, network, config)
+    first, last = (sum(part) / few for part in (losses[:few], losses[-few:]))
+    print(f"{len(regions.embeddings)} regions; loss {first:.2f} at first, {last:.2f} at the end")
+    save_checkpoint(options.out, network, config)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="fit_lexicon", description=__doc__)
-    parser.add_argument("--model", required=True, help="folder of an exported model, rewritten")
+    parser.add_argument("--run", type=Path, required=True, help="folder of the training run")
     parser.add_argument("--data", type=Path, required=True, help="folder that holds train/")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run, for its cache")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the model")
     parser.add_argument("--images", type=int, default=12000, help="augmented images to look at")
     parser.add_argument("--steps", type=int, default=2500, help="of the fit")
     parser.add_argument("--threads", type=int, default=1, help="of the process")
-    parser.add_argument("--seed", type=int, default=0, help="of everything random")
+    parser.add_argument("--seed", type=int, default=0, help="of the images")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     try:
-        fit_model(options)
-    except (InputError, ModelError) as error:
+        fit_run(options)
+    except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

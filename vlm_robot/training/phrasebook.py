@@ -16,6 +16,8 @@ from vlm_robot.training.vocabulary import Vocabulary
 _ENCODED_WORDS = 3000
 _REWORDED = 4
 """Other wordings of each phrase, beside the templates."""
+_SAME = 0.999
+"""Cosine above which two embeddings are of one phrase, whatever number format made them."""
 _UNLIKE = 0.5
 """Cosine below which a word isn't taken to be another name of a phrase."""
 
@@ -73,6 +75,12 @@ class Phrasebook:
     def lexicon(self) -> Tensor:
         """Embeddings (P, 384) of the phrases, of length 1, as the detector encodes them."""
         return torch.nn.functional.normalize(self.embeddings[: len(TEMPLATES)].mean(0), dim=-1)
+
+    def holds(self, lexicon: Tensor) -> bool:
+        """Whether a model's lexicon (L, 384) is of these phrases, in this order."""
+        if lexicon.shape != self.lexicon.shape:
+            return False
+        return bool((lexicon * self.lexicon).sum(1).min() > _SAME)
 
     def sample(
         self, rows: Tensor, most: int, generator: torch.Generator, *, noise: float

@@ -18,6 +18,8 @@ from vlm_robot.training.trainer import (
     Trainer,
     TrainSettings,
     new_network,
+    read_settings,
+    resumed_network,
     started_network,
     write_settings,
 )
@@ -46,32 +48,44 @@ def train(options: argparse.Namespace) -> None:
     run: Path = options.out
     if (run / "last.pt").exists() and not options.resume:
         raise InputError(f"{run} holds a run: add --resume to go on, or name another folder")
-    usual = TrainSettings(
-        minutes=options.minutes, batch=options.batch, seed=options.seed, workers=options.workers
-    )
-    settings = replace(
-        usual,
-        backbone_rate=usual.backbone_rate * options.rate,
-        head_rate=usual.head_rate * options.rate,
-    )
+    resumes = (run / "last.pt").exists()
+    settings = _settings(options)
+    if resumes:
+        settings = replace(read_settings(run), minutes=options.minutes, workers=options.workers)
     split = options.data / "train"
     vocabulary = read_vocabulary(split / "vocabulary.json")
     scenes = SceneFolder(split, vocabulary)
     torch.manual_seed(settings.seed)
     book = Phrasebook(vocabulary, TextEncoder(), cache=run / "phrases.pt")
-    if options.start:
+    if resumes:
+        network = resumed_network(run)
+    elif options.start:
         network = started_network(find_checkpoint(options.start).folder, book)
     else:
         network = new_network(NetworkConfig(), book)
     trainer = Trainer(network, book, scenes.read, run, settings)
     write_settings(run, settings)
-    resumed = trainer.resume()
+    trainer.resume()
     print(
         f"{len(scenes.read())} scenes, {len(book.index)} instances, {len(book.phrases)} phrases;"
-        f" {'resumed at' if resumed else 'from'} {trainer.seconds / 60:.1f} minutes",
+        f" {'resumed at' if resumes else 'from'} {trainer.seconds / 60:.1f} minutes",
         flush=True,
     )
     trainer.run()
+
+
+def _settings(options: argparse.Namespace) -> TrainSettings:
+    usual = TrainSettings(minutes=options.minutes)
+    return replace(
+        usual,
+        batch=options.batch,
+        seed=options.seed,
+        workers=options.workers,
+        backbone_rate=usual.backbone_rate * options.rate,
+        head_rate=usual.head_rate * options.rate,
+        # A trained network's boxes aren't noise: they say from the first image what is whose.
+        trust_images=1 if options.start else usual.trust_images,
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -79,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True, help="folder that holds train/")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--minutes", type=float, required=True, help="of training in all")
-    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    parser.add_argument("--resume", action="store_true", help="go on as it was started")
     parser.add_argument("--start", help="bundled name or folder of a model to train on from")
     parser.add_argument("--rate", type=float, default=1.0, help="factor on the learning rates")
     parser.add_argument("--batch", type=int, default=8, help="images at once")

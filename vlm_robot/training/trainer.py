@@ -11,28 +11,26 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from vlm_robot.detection.compact.checkpoint import read_checkpoint
 from vlm_robot.detection.compact.network import Backbone, CompactNetwork, NetworkConfig
 from vlm_robot.training.curves import draw_curves
-from vlm_robot.training.dataset import Batch, Scene, SceneStream
+from vlm_robot.training.dataset import Batch, Scene, SceneStream, batches
 from vlm_robot.training.initial_weights import load_imagenet
 from vlm_robot.training.narrowing import narrow
 from vlm_robot.training.objective import Objective, Parts, Weights
 from vlm_robot.training.phrasebook import Phrasebook, principal_projection
 from vlm_robot.training.schedule import cosine
+from vlm_robot.types import InputError
 
 _LOG = "log.csv"
 _CHECKPOINT = "last.pt"
+_SETTINGS = "settings.json"
 _LOGGED_STEPS = 20
 _SIZES_EARLY, _SIZES_LATE = (0.7, 0.2, 0.1), (0.05, 0.25, 0.7)
-_MOST_LOG_TEMPERATURE = 3.5
-_SAME_TEXT = 2e-3
-"""Difference up to which embeddings are of the same phrases: a model keeps them in float16."""
+MOST_LOG_TEMPERATURE = 3.5
 
 
 @dataclass(frozen=True)
@@ -116,11 +114,7 @@ class Trainer:
             size_weights=self.odds,
             seed=self.settings.seed + self.images,
         )
-        workers = self.settings.workers
-        if workers:
-            cv2.setNumThreads(1)  # a forked process would wait for threads that it hasn't got
-        ahead = 4 if workers else None
-        return iter(DataLoader(stream, batch_size=None, num_workers=workers, prefetch_factor=ahead))
+        return batches(stream, workers=self.settings.workers)
 
     def step(self, batch: Batch) -> list[float]:
         """Learn one batch; returns the loss and its parts."""
@@ -140,7 +134,7 @@ class Trainer:
         nn.utils.clip_grad_norm_(self.network.parameters(), 8.0)
         self.optimizer.step()
         with torch.no_grad():
-            self.network.log_temperature.clamp_(max=_MOST_LOG_TEMPERATURE)
+            self.network.log_temperature.clamp_(max=MOST_LOG_TEMPERATURE)
         self.steps += 1
         self.images += len(images)
         self._average()
@@ -192,12 +186,22 @@ class Trainer:
             draw_curves(self.run_folder / _LOG, self.run_folder / "curves.png")
 
     def resume(self) -> bool:
-        """Go on from the last checkpoint; False where there is none."""
+        """Go on from the last checkpoint; False where there is none.
+
+        Raises:
+            InputError: it is of another network.
+        """
         file = self.run_folder / _CHECKPOINT
         if not file.exists():
             return False
         state = torch.load(file, weights_only=True)
-        self.network.load_state_dict(state["network"])
+        try:
+            self.network.load_state_dict(state["network"])
+        except RuntimeError as error:
+            raise InputError(
+                f"{file} holds another network than this run's: export it, and train on from the"
+                " model by --start in another folder"
+            ) from error
         self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
         for group, fresh in zip(
@@ -224,7 +228,7 @@ def new_network(
     elif samples is not None:
         whole = Backbone()
         load_imagenet(whole)
-        narrow(whole, network.backbone, (samples - network.pixel_mean) / network.pixel_std)
+        narrow(whole, network.backbone, network.normalised(samples))
     space = torch.cat([book.words, book.embeddings.flatten(0, 1)])
     weight, bias = principal_projection(space, config.embedding)
     with torch.no_grad():
@@ -235,19 +239,30 @@ def new_network(
 
 
 def started_network(folder: Path, book: Phrasebook) -> CompactNetwork:
-    """A trained model's network, to train on with; what it learnt of other phrases is left out.
+    """A trained model's network, to train on with.
 
-    Its batch norms stay folded: a fresh one would undo what was learnt.
+    Its batch norms stay folded: a fresh one would undo what was learnt. What it learnt of its
+    phrases stays only if they are those of the book.
 
     Raises:
         ModelError: there is no such model in the folder.
     """
     network, _ = read_checkpoint(folder)
-    if network.lexicon.shape != book.lexicon.shape or not torch.allclose(
-        network.lexicon, book.lexicon, atol=_SAME_TEXT
-    ):
+    if not book.holds(network.lexicon):
+        print(f"{folder} learnt other phrases: their vectors begin anew", flush=True)
         network.set_lexicon(book.lexicon)
     return network
+
+
+def checked_run(run: Path) -> Path:
+    """The folder of a run.
+
+    Raises:
+        InputError: it has no checkpoint.
+    """
+    if not (run / _CHECKPOINT).exists():
+        raise InputError(f"{run} has no {_CHECKPOINT}: train first")
+    return run
 
 
 def trained_network(run: Path) -> CompactNetwork:
@@ -255,6 +270,8 @@ def trained_network(run: Path) -> CompactNetwork:
     state = torch.load(run / _CHECKPOINT, weights_only=True)
     network = CompactNetwork(NetworkConfig(**state["config"]))
     network.load_state_dict(state["averaged"])
+    if "lexicon" in state:  # the run is of a time when nothing was learnt of phrases
+        network.set_lexicon(state["lexicon"])
     return network
 
 
@@ -286,7 +303,20 @@ def _odds(progress: float, count: int) -> list[float]:
     return [a + (b - a) * late for a, b in zip(_SIZES_EARLY, _SIZES_LATE, strict=True)]
 
 
+def resumed_network(run: Path) -> CompactNetwork:
+    """A network of the sizes that a run's last checkpoint has, for `Trainer.resume` to fill."""
+    state = torch.load(run / _CHECKPOINT, weights_only=True)
+    return CompactNetwork(NetworkConfig(**state["config"]))
+
+
+def read_settings(run: Path) -> TrainSettings:
+    """What a run was started with."""
+    content = json.loads((run / _SETTINGS).read_text())
+    sizes = tuple((int(width), int(height)) for width, height in content["sizes"])
+    return TrainSettings(**(content | {"sizes": sizes}))
+
+
 def write_settings(run: Path, settings: TrainSettings) -> None:
     """Keep what the run was started with beside its results."""
     run.mkdir(parents=True, exist_ok=True)
-    (run / "settings.json").write_text(json.dumps(asdict(settings), indent=2) + "\n")
+    (run / _SETTINGS).write_text(json.dumps(asdict(settings), indent=2) + "\n")

@@ -1,5 +1,6 @@
 """Parts of the network that are written for speed give what the plain ones give."""
 
+import pytest
 import torch
 from torch.nn import functional
 
@@ -20,8 +21,12 @@ def test_relu6_has_a_gradient() -> None:
     assert x.grad.tolist() == [0.0, 1.0, 0.0]
 
 
-def test_pixels_are_normalised_as_by_the_plain_formula() -> None:
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_pixels_are_normalised_as_by_the_plain_formula(dtype: torch.dtype) -> None:
     network = CompactNetwork(NetworkConfig(backbone_width=0.25, neck_width=16, region_width=32))
-    images = torch.randint(0, 256, (2, 3, 32, 64), generator=torch.Generator().manual_seed(0))
+    network.cast(torch.device("cpu"), dtype)
+    images = torch.randint(0, 256, (2, 32, 64, 3), generator=torch.Generator().manual_seed(0))
+    images = images.to(dtype).permute(0, 3, 1, 2)
     plain = (images - network.pixel_mean) / network.pixel_std
-    assert torch.equal(network._normalised(images), plain)
+    for layout in (torch.channels_last, torch.contiguous_format):
+        assert torch.equal(network.normalised(images.contiguous(memory_format=layout)), plain)

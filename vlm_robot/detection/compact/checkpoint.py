@@ -16,7 +16,6 @@ from vlm_robot.models.checkpoint import ModelError, digest, write_tensors
 MODEL_TYPE = "vlm_robot_compact"
 FORMAT_VERSION = 2
 _READ_VERSIONS = (1, 2)
-"""In version 1 nothing was learnt of the lexicon's phrases beyond their projection."""
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 
@@ -93,8 +92,8 @@ def read_checkpoint(folder: Path) -> tuple[CompactNetwork, CompactConfig]:
     network = CompactNetwork(config.network)
     try:
         state = {name: value.float() for name, value in load_file(file).items()}
-        if content["format_version"] == 1 and network.lexicon_shift is not None:
-            state["lexicon_shift"] = network.lexicon_shift.detach()
+        if network.lexicon_shift is not None:  # weights of version 1 have none
+            state.setdefault("lexicon_shift", network.lexicon_shift.detach())
         network.load_state_dict(state)
     except (SafetensorError, RuntimeError, OSError) as error:
         raise ModelError(f"{file} doesn't hold the network that {CONFIG} describes") from error

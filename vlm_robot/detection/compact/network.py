@@ -85,7 +85,8 @@ class _ReLU6(nn.ReLU6):
     """ReLU6, four times as fast for bfloat16 on a CPU where no gradient is asked for.
 
     Bits of floats that aren't negative are in the order of the floats, and a sign bit makes a
-    whole number negative, so that whole numbers can be clamped instead: bit for bit the same.
+    whole number negative, so that whole numbers can be clamped instead, with the same result. Only
+    what is no number doesn't stay so.
     """
 
     def __init__(self) -> None:
@@ -221,7 +222,7 @@ class CompactNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Cells:
         """Run on (B, 3, H, W) RGB in 0..255; H and W are multiples of 32."""
-        pixels = self._normalised(images)
+        pixels = self.normalised(images)
         features = self.backbone(pixels)
         boxes, objectness = [], []
         for level, x in enumerate(self.pyramid(features[1:])):
@@ -231,7 +232,7 @@ class CompactNetwork(nn.Module):
         maps = self.regions.maps(pixels, features)
         return Cells(torch.cat(boxes, 1), torch.cat(objectness, 1), maps)
 
-    def _normalised(self, images: Tensor) -> Tensor:
+    def normalised(self, images: Tensor) -> Tensor:
         """Pixels as ImageNet's networks take them, by whole rows: three channels are few."""
         count, channels, height, width = images.shape
         rows = images.permute(0, 2, 3, 1).flatten(2)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +14,11 @@ from vlm_robot.detection.prompts import PromptSet, prompt_set
 from vlm_robot.training.distill import (
     image_files,
     main,
-    pseudo_label,
     pseudo_vocabulary,
     read_phrases,
 )
 from vlm_robot.training.export import main as export
+from vlm_robot.training.pseudo_labels import kept_labels, pseudo_label
 from vlm_robot.types import Detections, Image, InputError
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +29,7 @@ class FakeTeacher:
     """Sees the same three boxes in every image: sure, half sure, and half sure of the first."""
 
     info = ModelInfo("fake", "cpu", "float32", 0.4)
+    asked = 0
 
     def encode(self, prompts: PromptSet) -> EncodedPrompts:
         return EncodedPrompts(prompts, None)
@@ -35,6 +37,7 @@ class FakeTeacher:
     def detect(
         self, images: Sequence[Image], prompts: EncodedPrompts, options: DetectionOptions
     ) -> list[Detections]:
+        self.asked += len(images)
         boxes = np.array([[0, 0, 50, 50], [60, 60, 90, 90], [1, 1, 50, 50]], np.float32)
         scores = np.array([0.9, 0.3, 0.25], np.float32)
         labels = np.array([1, 0, 0])
@@ -49,6 +52,31 @@ def test_sure_boxes_are_taught_by_their_score_and_others_are_neither(tiny_data: 
         assert scene.instances == ("square",)
         np.testing.assert_allclose(scene.weights, [0.9])
         np.testing.assert_allclose(scene.ignored, [[60, 60, 90, 90]])
+
+
+@pytest.mark.parametrize(
+    ("again", "asked"),
+    [
+        pytest.param({}, 3, id="the same"),
+        pytest.param({"threshold": 0.5}, 6, id="another threshold"),
+        pytest.param({"labels": ["disc", "box"]}, 6, id="other labels"),
+        pytest.param({"name": "another"}, 6, id="another teacher"),
+    ],
+)
+def test_a_teacher_is_asked_once_for_the_same(
+    tiny_data: Path, tmp_path: Path, again: dict[str, Any], asked: int
+) -> None:
+    teacher = FakeTeacher()
+    question: dict[str, Any] = {"labels": ["disc", "square"], "threshold": 0.4, "name": "fake"}
+    files = image_files(tiny_data / "train", 3)
+    first = kept_labels(teacher, files, **question, kept=tmp_path / "labels.json")
+    second = kept_labels(teacher, files, **question | again, kept=tmp_path / "labels.json")
+    assert teacher.asked == asked
+    if not again:
+        for one, other in zip(first, second, strict=True):
+            assert (one.file, one.instances) == (other.file, other.instances)
+            for name in ("boxes", "ignored", "weights"):
+                np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
 def test_labels_come_with_their_phrases(tmp_path: Path) -> None:

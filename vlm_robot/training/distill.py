@@ -22,23 +22,19 @@ import torch
 
 from vlm_robot.detection.compact.network import NetworkConfig
 from vlm_robot.detection.compact.text_encoder import TextEncoder
-from vlm_robot.detection.detector import DetectionOptions, Detector
 from vlm_robot.detection.factory import load_detector
-from vlm_robot.detection.postprocess import iou_matrix
-from vlm_robot.detection.prompts import MAX_PROMPTS, prompt_set
+from vlm_robot.detection.prompts import MAX_PROMPTS
 from vlm_robot.models.checkpoint import ModelError
 from vlm_robot.replay.bag import BagError
 from vlm_robot.training.bag_frames import is_bag, write_frames
-from vlm_robot.training.dataset import Scene, read_image
+from vlm_robot.training.dataset import read_image
 from vlm_robot.training.phrasebook import Phrasebook
+from vlm_robot.training.pseudo_labels import kept_labels
 from vlm_robot.training.trainer import Trainer, TrainSettings, new_network, write_settings
 from vlm_robot.training.vocabulary import Instance, Vocabulary
-from vlm_robot.types import Detections, InputError
+from vlm_robot.types import InputError
 
 _IMAGES = (".jpg", ".jpeg", ".png", ".webp")
-_UNSURE = 0.5
-"""Share of the teacher's threshold above which a box is neither taught nor denied."""
-_SAME_IOU = 0.7
 _SAMPLES, _SAMPLE_SIZE = 16, (256, 192)
 """Images that a narrow student's first weights are fitted on, width and height in pixels."""
 
@@ -58,36 +54,6 @@ def read_phrases(file: Path) -> dict[str, tuple[str, ...]]:
     if not 0 < len(labels) <= MAX_PROMPTS:
         raise InputError(f"{file} names {len(labels)} labels: 1 to {MAX_PROMPTS} are possible")
     return labels
-
-
-def pseudo_label(
-    teacher: Detector,
-    files: Sequence[Path],
-    labels: Sequence[str],
-    *,
-    threshold: float,
-) -> list[Scene]:
-    """Let a teacher label images; what it half believes becomes an ignored region.
-
-    A box's weight is the teacher's score. A box that answers several labels is taught the best.
-    """
-    prompts = teacher.encode(prompt_set(labels, threshold=threshold * _UNSURE))
-    options = DetectionOptions(nms_iou=_SAME_IOU, class_agnostic_nms=True)
-    scenes = []
-    for file in files:
-        found = teacher.detect([read_image(file)], prompts, options)[0]
-        scenes.append(_scene(file, found, threshold))
-    return scenes
-
-
-def _scene(file: Path, found: Detections, threshold: float) -> Scene:
-    sure = found.scores >= threshold
-    kept, unsure = found.take(sure), found.take(~sure)
-    names = tuple(kept.phrase(row) for row in range(len(kept)))
-    boxes, doubtful = np.array(kept.boxes), np.array(unsure.boxes)
-    if len(boxes) and len(doubtful):
-        doubtful = doubtful[iou_matrix(doubtful, boxes).max(axis=1) < _SAME_IOU]
-    return Scene(file, boxes, names, doubtful, np.array(kept.scores))
 
 
 def pseudo_vocabulary(labels: dict[str, tuple[str, ...]]) -> Vocabulary:
@@ -120,7 +86,14 @@ def distill(options: argparse.Namespace) -> None:
         images = options.out / "frames"
         write_frames(options.images, images, seconds=options.seconds)
     files = image_files(images, options.most)
-    scenes = pseudo_label(teacher, files, list(labels), threshold=threshold)
+    scenes = kept_labels(
+        teacher,
+        files,
+        list(labels),
+        threshold=threshold,
+        name=options.teacher,
+        kept=options.out / "labels.json",
+    )
     print(f"{len(scenes)} images, {sum(len(s.boxes) for s in scenes)} pseudo-labels", flush=True)
     settings = TrainSettings(minutes=options.minutes, seed=options.seed)
     torch.manual_seed(settings.seed)

@@ -18,8 +18,6 @@ from vlm_robot.evaluation.detections.figures import Split, taught_figures
 from vlm_robot.evaluation.detections.seen import look
 from vlm_robot.training.dataset import SceneFolder, read_scenes
 from vlm_robot.training.export import export
-from vlm_robot.training.fit_lexicon import Described, fit
-from vlm_robot.training.fit_lexicon import main as fit_lexicon
 from vlm_robot.training.phrasebook import Phrasebook
 from vlm_robot.training.train_compact import main
 from vlm_robot.training.trainer import (
@@ -169,47 +167,6 @@ def test_frozen_blocks_keep_their_weights(learned: Path, book: Phrasebook) -> No
     ):
         torch.testing.assert_close(one, other)
     assert not torch.equal(first.blocks[17].layers[0].weight, after.blocks[17].layers[0].weight)
-
-
-def test_a_fit_parts_phrases_that_the_network_mixed_up(book: Phrasebook) -> None:
-    network = new_network(NetworkConfig(neck_width=48, embedding=32), book).fold()
-    generator = torch.Generator().manual_seed(0)
-    centers = torch.randn(len(book.index), 32, generator=generator)
-    rows = torch.randint(-1, len(book.index), (400,), generator=generator)
-    noise = torch.randn(400, 32, generator=generator)
-    shown = torch.where(rows[:, None] >= 0, centers[rows] + 0.1 * noise, noise)
-    losses = fit(network, book, Described(shown.half(), rows), steps=150, batch=128)
-    assert losses[-1] < losses[0] / 2
-    logits = network.similarity_logits(centers, network.read(book.lexicon))
-    truth = book.truth.bool()
-    assert logits[truth].mean() > logits[~truth].mean() + 2
-
-
-def test_the_command_fits_a_run_and_keeps_what_it_sees(
-    learned: Path, tiny_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    export(learned, tmp_path / "plain")
-    before, _ = read_checkpoint(tmp_path / "plain")
-    command = ["--run", str(learned), "--data", str(tiny_data), "--out", str(tmp_path / "fitted")]
-    assert fit_lexicon([*command, "--images", "9", "--steps", "5"]) == 0
-    assert "regions; loss" in capsys.readouterr().out
-    after, _ = read_checkpoint(tmp_path / "fitted")
-    assert not torch.equal(after.lexicon_shift, before.lexicon_shift)
-    for name, value in before.backbone.state_dict().items():
-        assert torch.equal(after.backbone.state_dict()[name], value)
-
-
-def test_the_fit_refuses_a_run_of_other_phrases(
-    learned: Path, tiny_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run = shutil.copytree(learned, tmp_path / "run")
-    state = torch.load(run / "last.pt", weights_only=True)
-    state["averaged"]["lexicon"] = state["averaged"]["lexicon"].flip(0)
-    torch.save(state, run / "last.pt")
-    command = ["--run", str(run), "--data", str(tiny_data), "--out", str(tmp_path / "model")]
-    assert fit_lexicon(command) == 2
-    assert "was trained with other phrases" in capsys.readouterr().err
-    assert not (tmp_path / "model").exists()
 
 
 def test_a_started_run_resumes_as_it_was_started(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vlm_robot.detection.compact.network import Cells, CompactNetwork, grid
-from vlm_robot.training.assignment import Targets, assign, in_ignored
+from vlm_robot.training.assignment import Assignment, Targets, assign, in_ignored
 from vlm_robot.training.losses import giou, iou, pairwise_sigmoid, quality_focal
 from vlm_robot.training.losses import symmetric_contrastive as contrastive
 from vlm_robot.training.phrasebook import Phrasebook, cosines
@@ -89,37 +89,28 @@ class Objective:
         counts[chosen.image, chosen.cell] = True
         found = (quality_focal(cells.objectness, quality) * counts).sum() / count
         placed = ((1 - giou(boxes, wanted)) * weight).sum() / count
-        shown = draw_regions(
-            cells, targets, chosen, self.generator, empty=self.weights.empty_regions
-        )
-        regions = network.describe(cells.maps, shown.boxes, shown.used)
-        rows, trusted = shown.instances[shown.used], shown.weights[shown.used]
-        named, naming = self.naming(network, regions, rows, trusted)
-        parts = Parts(found, placed, *naming, overlap.mean())
-        return self.weights.objectness * found + self.weights.box * placed + named, parts
+        named = self._naming(network, cells, targets, chosen)
+        parts = Parts(found, placed, *named, self._neighbours(network), overlap.mean())
+        return self._total(parts), parts
 
-    def naming(
-        self, network: CompactNetwork, regions: Tensor, rows: Tensor, weight: Tensor
-    ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor, Tensor]]:
-        """How wrongly regions (R, E) are named.
-
-        Args:
-            rows: (R,) instance of each region, -1 for none.
-            weight: (R,) how much each counts.
-
-        Returns:
-            the loss, and naming, contrast, background and neighbours of `Parts`.
-        """
+    def _total(self, parts: Parts) -> Tensor:
         w = self.weights
-        parts = (*self._told_apart(network, regions, rows, weight), self._neighbours(network))
-        factors = (w.naming, w.contrast, w.background, w.neighbours)
-        loss = torch.stack([f * part for f, part in zip(factors, parts, strict=True)]).sum()
-        return loss, parts
+        return (
+            w.objectness * parts.objectness
+            + w.box * parts.box
+            + w.naming * parts.naming
+            + w.contrast * parts.contrast
+            + w.background * parts.background
+            + w.neighbours * parts.neighbours
+        )
 
-    def _told_apart(
-        self, network: CompactNetwork, regions: Tensor, rows: Tensor, weight: Tensor
+    def _naming(
+        self, network: CompactNetwork, cells: Cells, targets: Targets, chosen: Assignment
     ) -> tuple[Tensor, Tensor, Tensor]:
         w, book = self.weights, self.book
+        shown = draw_regions(cells, targets, chosen, self.generator, empty=w.empty_regions)
+        regions = network.describe(cells.maps, shown.boxes, shown.used)
+        rows, weight = shown.instances[shown.used], shown.weights[shown.used]
         real = rows >= 0
         text, columns = book.sample(rows[real], w.phrases, self.generator, noise=w.text_noise)
         prompts = network.read(text)

@@ -30,7 +30,7 @@ _CHECKPOINT = "last.pt"
 _SETTINGS = "settings.json"
 _LOGGED_STEPS = 20
 _SIZES_EARLY, _SIZES_LATE = (0.7, 0.2, 0.1), (0.05, 0.25, 0.7)
-MOST_LOG_TEMPERATURE = 3.5
+_MOST_LOG_TEMPERATURE = 3.5
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class Trainer:
         nn.utils.clip_grad_norm_(self.network.parameters(), 8.0)
         self.optimizer.step()
         with torch.no_grad():
-            self.network.log_temperature.clamp_(max=MOST_LOG_TEMPERATURE)
+            self.network.log_temperature.clamp_(max=_MOST_LOG_TEMPERATURE)
         self.steps += 1
         self.images += len(images)
         self._average()
@@ -252,17 +252,6 @@ def started_network(folder: Path, book: Phrasebook) -> CompactNetwork:
         print(f"{folder} learnt other phrases: their vectors begin anew", flush=True)
         network.set_lexicon(book.lexicon)
     return network
-
-
-def checked_run(run: Path) -> Path:
-    """The folder of a run.
-
-    Raises:
-        InputError: it has no checkpoint.
-    """
-    if not (run / _CHECKPOINT).exists():
-        raise InputError(f"{run} has no {_CHECKPOINT}: train first")
-    return run
 
 
 def trained_network(run: Path) -> CompactNetwork:

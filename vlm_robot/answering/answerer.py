@@ -125,11 +125,11 @@ class AnswerOptions:
     vocabulary: tuple[str, ...] = VOCABULARY
     presence_score: float | None = None
     presence_slope: float = 1.0
-    floor_score: float = 3e-4
+    floor_score: float = 1e-4
     recall: float = 0.97
     prior: float = 0.5
     presumed_prior: float = 0.9
-    min_presumed: float = 1e-3
+    min_presumed: float = 3e-4
     min_confidence: float = 0.51
     min_open_confidence: float = 0.3
     supported_confidence: float = 0.7

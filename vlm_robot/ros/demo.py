@@ -22,7 +22,6 @@ import cv2
 import numpy as np
 import rclpy
 from numpy.typing import NDArray
-from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 from rich.console import Console
 from rich.table import Table
@@ -37,6 +36,7 @@ from vlm_robot.answering.embedded.assembly import assemble
 from vlm_robot.models.checkpoint import ModelError
 from vlm_robot.replay.bag import Bag
 from vlm_robot.ros.play_bag import BagPlayer
+from vlm_robot.ros.steady_executor import SteadyExecutor
 from vlm_robot.types import Verdict
 
 ROOT = Path(__file__).parents[2]
@@ -136,7 +136,7 @@ def node_process(config: Path, *parameters: str) -> Iterator[subprocess.Popen[by
 @contextmanager
 def spinning(node: Node) -> Iterator[None]:
     """Serve the node's callbacks on a thread, and take the node out of the graph at the end."""
-    executor = MultiThreadedExecutor(num_threads=4)
+    executor = SteadyExecutor(num_threads=4)
     executor.add_node(node)
     thread = threading.Thread(target=executor.spin, daemon=True)
     thread.start()

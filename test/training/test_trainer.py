@@ -27,6 +27,7 @@ from vlm_robot.training.trainer import (
     read_settings,
     started_network,
     trained_network,
+    write_settings,
 )
 from vlm_robot.training.vocabulary import read_vocabulary
 from vlm_robot.types import InputError
@@ -185,7 +186,11 @@ def test_a_started_run_resumes_as_it_was_started(
 
 
 def test_a_run_from_before_phrases_were_learned_keeps_its_lexicon(
-    learned: Path, book: Phrasebook, tiny_data: Path, tmp_path: Path
+    learned: Path,
+    book: Phrasebook,
+    tiny_data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     run = shutil.copytree(learned, tmp_path / "run")
     state = torch.load(run / "last.pt", weights_only=True)
@@ -198,3 +203,6 @@ def test_a_run_from_before_phrases_were_learned_keeps_its_lexicon(
     torch.testing.assert_close(trained_network(run).lexicon, lexicon)
     with pytest.raises(InputError, match="another network"):
         trainer(book, tiny_data, run, minutes=60).resume()
+    write_settings(run, TrainSettings(minutes=60))
+    assert main(["--data", str(tiny_data), "--out", str(run), "--minutes", "60", "--resume"]) == 2
+    assert "another network" in capsys.readouterr().err

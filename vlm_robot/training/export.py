@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from vlm_robot.detection.compact.checkpoint import CompactConfig, save_checkpoint
-from vlm_robot.training.trainer import trained_network
+from vlm_robot.training.trainer import CHECKPOINT, trained_network
 from vlm_robot.types import InputError
 
 
@@ -17,8 +17,8 @@ def export(run: Path, out: Path) -> None:
     Raises:
         InputError: the run has no checkpoint.
     """
-    if not (run / "last.pt").exists():
-        raise InputError(f"{run} has no last.pt: train first")
+    if not (run / CHECKPOINT).exists():
+        raise InputError(f"{run} has no {CHECKPOINT}: train first")
     network = trained_network(run).fold()
     save_checkpoint(out, network, CompactConfig(network.config))
 

@@ -113,7 +113,9 @@ class Objective:
         rows, weight = shown.instances[shown.used], shown.weights[shown.used]
         real = rows >= 0
         text, columns = book.sample(rows[real], w.phrases, self.generator, noise=w.text_noise)
-        prompts = network.read(text)
+        words = book.sample_words(w.foreign_words, self.generator, foreign=True)
+        vectors = network.read(torch.cat([text, words]))
+        prompts, foreign = vectors[: len(text)], vectors[len(text) :]
         truth = book.truth[rows.clamp(min=0)][:, columns] * real[:, None]
         logits = network.similarity_logits(regions, prompts)
         # A true phrase weighs more, since each region has few of them among many.
@@ -121,9 +123,8 @@ class Objective:
         pairs = (quality_focal(logits, truth, power=w.focal_power) * emphasis)[real]
         naming = pairs.sum() / weight[real].sum().clamp(min=1.0)
         contrast = contrastive(logits[real], truth[real])
-        words = book.sample_words(w.foreign_words, self.generator, foreign=True)
-        foreign = network.similarity_logits(regions[real], network.read(words))
-        denied = pairwise_sigmoid(foreign, torch.zeros_like(foreign), power=2.0).sum()
+        unlike = network.similarity_logits(regions[real], foreign)
+        denied = pairwise_sigmoid(unlike, torch.zeros_like(unlike), power=2.0).sum()
         empty = pairwise_sigmoid(logits[~real], truth[~real], power=2.0).sum()
         count = weight[real].sum().clamp(min=1.0)
         return naming, contrast, (empty + w.foreign * denied) / count

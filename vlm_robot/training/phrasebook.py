@@ -78,9 +78,8 @@ class Phrasebook:
 
     def holds(self, lexicon: Tensor) -> bool:
         """Whether a model's lexicon (L, 384) is of these phrases, in this order."""
-        if lexicon.shape != self.lexicon.shape:
-            return False
-        return bool((lexicon * self.lexicon).sum(1).min() > _SAME)
+        own = self.lexicon
+        return lexicon.shape == own.shape and bool((lexicon * own).sum(1).min() > _SAME)
 
     def sample(
         self, rows: Tensor, most: int, generator: torch.Generator, *, noise: float

@@ -15,12 +15,13 @@ from vlm_robot.models.checkpoint import ModelError, find_checkpoint
 from vlm_robot.training.dataset import SceneFolder
 from vlm_robot.training.phrasebook import Phrasebook
 from vlm_robot.training.trainer import (
+    CHECKPOINT,
     Trainer,
     TrainSettings,
     new_network,
     read_settings,
-    resumed_network,
     started_network,
+    trained_network,
     write_settings,
 )
 from vlm_robot.training.vocabulary import read_vocabulary
@@ -46,19 +47,17 @@ def train(options: argparse.Namespace) -> None:
         InputError: the data can't be used, or there is a run in the folder already.
     """
     run: Path = options.out
-    if (run / "last.pt").exists() and not options.resume:
+    resumes = (run / CHECKPOINT).exists()
+    if resumes and not options.resume:
         raise InputError(f"{run} holds a run: add --resume to go on, or name another folder")
-    resumes = (run / "last.pt").exists()
-    settings = _settings(options)
-    if resumes:
-        settings = replace(read_settings(run), minutes=options.minutes, workers=options.workers)
+    settings = _resumed_settings(options) if resumes else _settings(options)
     split = options.data / "train"
     vocabulary = read_vocabulary(split / "vocabulary.json")
     scenes = SceneFolder(split, vocabulary)
     torch.manual_seed(settings.seed)
     book = Phrasebook(vocabulary, TextEncoder(), cache=run / "phrases.pt")
     if resumes:
-        network = resumed_network(run)
+        network = trained_network(run)  # of the run's sizes; the trainer's resume fills it
     elif options.start:
         network = started_network(find_checkpoint(options.start).folder, book)
     else:
@@ -72,6 +71,11 @@ def train(options: argparse.Namespace) -> None:
         flush=True,
     )
     trainer.run()
+
+
+def _resumed_settings(options: argparse.Namespace) -> TrainSettings:
+    begun = read_settings(options.out)
+    return replace(begun, minutes=options.minutes, workers=options.workers)
 
 
 def _settings(options: argparse.Namespace) -> TrainSettings:

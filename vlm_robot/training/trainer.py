@@ -26,7 +26,7 @@ from vlm_robot.training.schedule import cosine
 from vlm_robot.types import InputError
 
 _LOG = "log.csv"
-_CHECKPOINT = "last.pt"
+CHECKPOINT = "last.pt"
 _SETTINGS = "settings.json"
 _LOGGED_STEPS = 20
 _SIZES_EARLY, _SIZES_LATE = (0.7, 0.2, 0.1), (0.05, 0.25, 0.7)
@@ -181,7 +181,7 @@ class Trainer:
         }
         draft = self.run_folder / "draft.pt"
         torch.save(state, draft)
-        draft.replace(self.run_folder / _CHECKPOINT)
+        draft.replace(self.run_folder / CHECKPOINT)
         if (self.run_folder / _LOG).exists():
             draw_curves(self.run_folder / _LOG, self.run_folder / "curves.png")
 
@@ -191,7 +191,7 @@ class Trainer:
         Raises:
             InputError: it is of another network.
         """
-        file = self.run_folder / _CHECKPOINT
+        file = self.run_folder / CHECKPOINT
         if not file.exists():
             return False
         state = torch.load(file, weights_only=True)
@@ -256,7 +256,7 @@ def started_network(folder: Path, book: Phrasebook) -> CompactNetwork:
 
 def trained_network(run: Path) -> CompactNetwork:
     """The averaged network of a run's last checkpoint."""
-    state = torch.load(run / _CHECKPOINT, weights_only=True)
+    state = torch.load(run / CHECKPOINT, weights_only=True)
     network = CompactNetwork(NetworkConfig(**state["config"]))
     network.load_state_dict(state["averaged"])
     if "lexicon" in state:  # the run is of a time when nothing was learnt of phrases
@@ -290,12 +290,6 @@ def _odds(progress: float, count: int) -> list[float]:
         return [1.0] * count
     late = min(1.0, max(0.0, (progress - 0.3) / 0.4))
     return [a + (b - a) * late for a, b in zip(_SIZES_EARLY, _SIZES_LATE, strict=True)]
-
-
-def resumed_network(run: Path) -> CompactNetwork:
-    """A network of the sizes that a run's last checkpoint has, for `Trainer.resume` to fill."""
-    state = torch.load(run / _CHECKPOINT, weights_only=True)
-    return CompactNetwork(NetworkConfig(**state["config"]))
 
 
 def read_settings(run: Path) -> TrainSettings:

@@ -15,7 +15,7 @@ from vlm_robot.models.checkpoint import ModelError, digest, write_tensors
 
 MODEL_TYPE = "vlm_robot_compact"
 FORMAT_VERSION = 2
-_READ_VERSIONS = (1, 2)
+_READ_VERSIONS = (1, FORMAT_VERSION)
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 

@@ -1,8 +1,9 @@
 """Fit how sure answers are: `python -m vlm_robot.evaluation.confidence --scenes DIR`.
 
 It asks the questions of `questions`, keeps every answer however unsure, and fits the weights of
-`answering.confidence` to whether they are right. They go into the detector's config.json, as
-`answers` of its calibration. Fit on the calibration split, never on the one that is reported.
+`answering.confidence` to whether they are right. `--keep` writes them into the compact detector's
+config.json, as `answers` of its calibration. Fit on the calibration split, never on the one that
+is reported.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from scipy.optimize import minimize
 from vlm_robot.answering import AnswerOptions, CancelToken
 from vlm_robot.answering.confidence import fitted, signals
 from vlm_robot.answering.evidence import Conclusion, EvidenceAnswerer
+from vlm_robot.detection.compact.checkpoint import keep_fits
 from vlm_robot.detection.factory import load_detector
 from vlm_robot.evaluation.answers import auroc
 from vlm_robot.evaluation.questions import Question, make_questions
+from vlm_robot.models.checkpoint import find_checkpoint
 from vlm_robot.models.sentence_encoder import SentenceEncoder
 from vlm_robot.training.shots import Shot, load_shots
 
@@ -77,6 +80,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=Path, required=True, help="the calibration split's folder")
     parser.add_argument("--questions", type=int, default=2500)
     parser.add_argument("--detector", default="compact")
+    parser.add_argument("--keep", action="store_true", help="write them into its config.json")
     options = parser.parse_args()
     shots = load_shots(options.scenes)
     questions = make_questions(shots, seed=0, at_most=options.questions)
@@ -91,7 +95,10 @@ def main() -> None:
     across = judge(fit_weights(parts[0], right[half]), parts[1], right[~half])
     print(f"{len(seen)} answers, {right.mean():.3f} right; AUROC of a half's fit on the other:"
           f" {across:.3f}")  # fmt: skip
-    print(json.dumps(fit_weights(seen, right), indent=1))
+    weights = fit_weights(seen, right)
+    print(json.dumps(weights, indent=1))
+    if options.keep:
+        keep_fits(find_checkpoint(options.detector).folder, answers=weights)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 `python -m vlm_robot.evaluation.presence --scenes DIR` asks, in each scene, for as many things that
 are there as aren't, and fits `detector.Presence` to whether the best box of each phrase is on the
-thing, and to whether the thing is there. Fit on the calibration split, never on the one that is
+thing, and to whether the thing is there. `--keep` writes both into the compact detector's
+config.json. Fit on the calibration split, never on the one that is
 reported.
 """
 
@@ -20,11 +21,13 @@ from scipy.optimize import minimize
 from vlm_robot.answering import AnswerOptions
 from vlm_robot.answering.relations import log_odds
 from vlm_robot.answering.scene import LEAST_SCORE
+from vlm_robot.detection.compact.checkpoint import keep_fits
 from vlm_robot.detection.detector import Detector, Presence
 from vlm_robot.detection.factory import load_detector
 from vlm_robot.detection.prompts import prompt_set
 from vlm_robot.evaluation.answers import auroc, hits
 from vlm_robot.evaluation.questions import QuestionMaker
+from vlm_robot.models.checkpoint import find_checkpoint
 from vlm_robot.training.shots import Shot, load_shots
 
 _EACH = 6
@@ -92,9 +95,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scenes", type=Path, required=True, help="the calibration split's folder")
     parser.add_argument("--detector", default="compact")
+    parser.add_argument("--keep", action="store_true", help="write them into its config.json")
     options = parser.parse_args()
     detector = load_detector(options.detector)
-    print(fit(*best_scores(detector, load_shots(options.scenes))))
+    fits = fit(*best_scores(detector, load_shots(options.scenes)))
+    print(fits)
+    if options.keep:
+        keep_fits(
+            find_checkpoint(options.detector).folder,
+            presence_even=fits.presence.even,
+            presence_slope=fits.presence.slope,
+            existence_even=fits.existence.even,
+            existence_slope=fits.existence.slope,
+        )
 
 
 if __name__ == "__main__":

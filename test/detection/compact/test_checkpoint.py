@@ -9,6 +9,7 @@ import torch
 from vlm_robot.detection.compact.checkpoint import (
     Calibration,
     CompactConfig,
+    keep_fits,
     read_checkpoint,
     save_checkpoint,
     write_config,
@@ -29,6 +30,13 @@ def saved(tmp_path: Path) -> Path:
         tmp_path, network, CompactConfig(network.config, (64, 64), Calibration(1.5, 0.2))
     )
     return tmp_path
+
+
+def test_a_fit_is_kept_beside_the_others(saved: Path) -> None:
+    keep_fits(saved, presence_even=0.12345, answers={"score": 1.5})
+    kept = read_checkpoint(saved)[1]
+    assert kept.calibration == Calibration(1.5, 0.2, presence_even=0.1235, answers={"score": 1.5})
+    assert kept.input_size == (64, 64)
 
 
 def edit(file: Path, **changes: object) -> None:

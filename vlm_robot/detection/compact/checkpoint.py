@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,19 @@ def write_config(folder: Path, config: CompactConfig) -> None:
         **asdict(config),
     }
     (folder / CONFIG).write_text(json.dumps(content, indent=2) + "\n")
+
+
+def keep_fits(folder: Path, **fits: float | dict[str, float]) -> None:
+    """Write fits of `Calibration` into a model's config.json, by name; its others stay.
+
+    Raises:
+        ModelError: the model can't be read.
+    """
+    _, config = read_checkpoint(folder)
+    kept: dict[str, Any] = {
+        name: round(value, 4) if isinstance(value, float) else value for name, value in fits.items()
+    }
+    write_config(folder, replace(config, calibration=replace(config.calibration, **kept)))
 
 
 def read_checkpoint(folder: Path) -> tuple[CompactNetwork, CompactConfig]:

@@ -54,6 +54,15 @@ def test_fifteen_kinds_are_never_trained_on():
     assert not unseen & kinds(Split.KNOWN)
 
 
+def test_other_names_are_of_kinds_that_training_knows():
+    assert set(VOCABULARY.other_names) == kinds(Split.KNOWN)
+
+
+def test_other_names_are_given_once():
+    names = [name for some in VOCABULARY.other_names.values() for name in some]
+    assert len(names) == len(set(names))
+
+
 def test_val_and_test_share_nothing_that_is_held_out():
     held = [i for i in VOCABULARY.instances if i.split is not Split.KNOWN]
     assert all(len(i.shown) == 1 for i in held)

@@ -67,7 +67,8 @@ def _vocabulary() -> dict[str, object]:
         for color in COLORS
         for shape in SHAPES
     }
-    return {"instances": instances, "absent_phrases": ["helicopter"]}
+    names = {"disc": ["coin"], "sphere": ["ball"]}
+    return {"instances": instances, "absent_phrases": ["helicopter"], "other_names": names}
 
 
 @pytest.fixture(scope="session")

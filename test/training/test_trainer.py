@@ -18,6 +18,7 @@ from vlm_robot.evaluation.detections.figures import Split, taught_figures
 from vlm_robot.evaluation.detections.seen import look
 from vlm_robot.training.dataset import SceneFolder, read_scenes
 from vlm_robot.training.export import export
+from vlm_robot.training.export import main as export_command
 from vlm_robot.training.phrasebook import Phrasebook
 from vlm_robot.training.train_compact import main
 from vlm_robot.training.trainer import (
@@ -142,6 +143,16 @@ def test_an_export_loads_as_a_detector(learned: Path, tmp_path: Path) -> None:
     assert not config.network.normalised
     assert sum(p.numel() for p in network.parameters()) > 1_000_000
     assert load_compact(tmp_path, device="cpu").info.name == "compact"
+
+
+def test_the_command_gives_an_export_the_other_names_of_its_data(
+    learned: Path, tiny_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["--run", str(learned), "--out", str(tmp_path), "--data", str(tiny_data)]
+    assert export_command(command) == 0
+    assert read_checkpoint(tmp_path)[1].network.other_names == 1
+    assert export_command([*command[:4], "--data", str(tmp_path)]) == 2
+    assert "vocabulary.json" in capsys.readouterr().err
 
 
 def test_the_command_trains_on_time_and_writes_log_and_curves(

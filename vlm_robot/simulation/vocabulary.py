@@ -1,7 +1,8 @@
 """What may stand in a simulated home, what it may be called, and which split it is in.
 
 This is the one definition of kinds, instances, phrases and splits. The words are in
-`data/kinds.yaml` and `data/drawings.yaml`, the splits in `data/splits.yaml`.
+`data/kinds.yaml` and `data/drawings.yaml`, the splits in `data/splits.yaml`; more names of kinds,
+which no figure asks for, in `data/other_names.yaml`.
 """
 
 from __future__ import annotations
@@ -71,11 +72,12 @@ class Instance:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Every instance, the palette, and phrases of things that are never there."""
+    """Every instance, the palette, phrases of things that are never there, more names of kinds."""
 
     instances: tuple[Instance, ...]
     palette: dict[str, tuple[float, float, float]]
     absent_phrases: tuple[str, ...]
+    other_names: dict[str, tuple[str, ...]]
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -102,6 +104,7 @@ class Vocabulary:
                 for instance in self.instances
             },
             "absent_phrases": list(self.absent_phrases),
+            "other_names": {kind: list(names) for kind, names in self.other_names.items()},
         }
 
 
@@ -135,7 +138,9 @@ def load_vocabulary() -> Vocabulary:
         drafts.extend(_drawings(kind, line))
     palette = {name: tuple(colour["rgb"]) for name, colour in words["palette"].items()}
     instances = _split(drafts, yaml.safe_load((DATA / "splits.yaml").read_text()))
-    return Vocabulary(instances, palette, tuple(words["absent"]))
+    named = yaml.safe_load((DATA / "other_names.yaml").read_text())
+    others = {kind: tuple(line.split(", ")) for kind, line in named.items()}
+    return Vocabulary(instances, palette, tuple(words["absent"]), others)
 
 
 def drawing_symbols() -> dict[str, str]:

@@ -78,8 +78,7 @@ class Phrasebook:
 
     def holds(self, lexicon: Tensor) -> bool:
         """Whether a model's lexicon (L, 384) is of these phrases, in this order."""
-        own = self.lexicon
-        return lexicon.shape == own.shape and bool((lexicon * own).sum(1).min() > _SAME)
+        return same_phrases(lexicon, self.lexicon)
 
     def sample(
         self, rows: Tensor, most: int, generator: torch.Generator, *, noise: float
@@ -109,6 +108,11 @@ class Phrasebook:
         pool = self.foreign if foreign else torch.arange(len(self.words))
         picked: Tensor = pool[torch.randint(len(pool), (count,), generator=generator)]
         return self.words[picked]
+
+
+def same_phrases(first: Tensor, second: Tensor) -> bool:
+    """Whether embeddings (P, 384) of length 1 are of the same phrases, in the same order."""
+    return first.shape == second.shape and bool(((first * second).sum(1) > _SAME).all())
 
 
 def principal_projection(embeddings: Tensor, size: int) -> tuple[Tensor, Tensor]:

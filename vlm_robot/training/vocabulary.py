@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vlm_robot.types import InputError
@@ -37,10 +38,17 @@ class Instance:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """All instances of a data set by id, and phrases that are true of none."""
+    """What a data set shows, and what it is called.
+
+    Attributes:
+        instances: by id.
+        absent_phrases: true of none.
+        other_names: of a phrase that is trained with: more names for the same thing.
+    """
 
     instances: dict[str, Instance]
     absent_phrases: tuple[str, ...]
+    other_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def kept_words(self) -> frozenset[str]:
@@ -53,6 +61,28 @@ class Vocabulary:
             for word in phrase.lower().split()
         }
         return frozenset(held - taught)
+
+    @property
+    def usable_names(self) -> tuple[tuple[str, str], ...]:
+        """Other names that training may use, each with its phrase, sorted.
+
+        Left out are those that hold a word kept for evaluation, those that are a phrase already,
+        and those that two phrases share.
+        """
+        count = Counter(name for some in self.other_names.values() for name in some)
+        taken = {phrase for i in self.instances.values() for phrase in i.phrases}
+        taken.update(self.absent_phrases)
+        known, kept = set(self.phrases("known")), self.kept_words
+        pairs = (
+            (name, of) for of, some in self.other_names.items() if of in known for name in some
+        )
+        return tuple(
+            sorted(
+                (name, of)
+                for name, of in pairs
+                if count[name] == 1 and name not in taken and not kept & set(name.lower().split())
+            )
+        )
 
     def phrases(self, split: str, *, heldout: bool = False) -> tuple[str, ...]:
         """Phrases of the instances of one split, sorted, without repeats."""
@@ -71,9 +101,10 @@ def read_vocabulary(file: Path) -> Vocabulary:
         content = json.loads(file.read_text())
         instances = {name: _instance(name, row) for name, row in content["instances"].items()}
         absent = tuple(content.get("absent_phrases", ()))
+        others = {of: tuple(some) for of, some in content.get("other_names", {}).items()}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{file} is no vocabulary ({error!r}): render the data again") from error
-    return Vocabulary(instances, absent)
+    return Vocabulary(instances, absent, others)
 
 
 def _instance(name: str, row: dict[str, str | list[str]]) -> Instance:

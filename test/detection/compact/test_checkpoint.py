@@ -77,7 +77,7 @@ def test_it_comes_back_to_float16(saved: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        pytest.param({"format_version": 3}, "version 3", id="another version"),
+        pytest.param({"format_version": 4}, "version 4", id="another version"),
         pytest.param({"model_type": "owlv2"}, "model_type", id="another model"),
         pytest.param({"network": {"width": 3}}, "wrong one", id="wrong fields"),
         pytest.param({"input_size": [100, 64]}, "multiples of 32", id="odd input"),

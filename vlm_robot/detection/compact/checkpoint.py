@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import Tensor
 
 from vlm_robot.detection.compact.network import CompactNetwork, NetworkConfig
 from vlm_robot.models.checkpoint import ModelError, digest, write_tensors
 
 MODEL_TYPE = "vlm_robot_compact"
-FORMAT_VERSION = 2
-_READ_VERSIONS = (1, FORMAT_VERSION)
+FORMAT_VERSION = 3
+_READ_VERSIONS = (1, 2, FORMAT_VERSION)
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 
@@ -58,7 +61,7 @@ class CompactConfig:
 def save_checkpoint(folder: Path, network: CompactNetwork, config: CompactConfig) -> None:
     """Write weights (float16, batch norms folded) and config.json."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_tensors(folder / WEIGHTS, {k: v.half() for k, v in network.fold().state_dict().items()})
+    write_tensors(folder / WEIGHTS, _floats(network.fold().state_dict(), torch.float16))
     write_config(folder, config)
 
 
@@ -104,13 +107,18 @@ def read_checkpoint(folder: Path) -> tuple[CompactNetwork, CompactConfig]:
         )
     network = CompactNetwork(config.network)
     try:
-        state = {name: value.float() for name, value in load_file(file).items()}
+        state = _floats(load_file(file), torch.float32)
         if network.lexicon_shift is not None:  # weights of version 1 have none
             state.setdefault("lexicon_shift", network.lexicon_shift.detach())
         network.load_state_dict(state)
     except (SafetensorError, RuntimeError, OSError) as error:
         raise ModelError(f"{file} doesn't hold the network that {CONFIG} describes") from error
     return network.eval(), config
+
+
+def _floats(state: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
+    """The floating-point tensors in another format, the others as they are."""
+    return {k: v.to(dtype) if v.is_floating_point() else v for k, v in state.items()}
 
 
 def _read_config(file: Path) -> dict[str, Any]:

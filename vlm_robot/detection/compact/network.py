@@ -55,6 +55,7 @@ class NetworkConfig:
         embedding: length of region and text embeddings.
         text: length of the text encoder's embeddings.
         lexicon: phrases that others are read with the help of, see `CompactNetwork.read`.
+        other_names: how many more names the lexicon's phrases go by.
         normalised: whether the pyramid has batch norms, as it needs while it is trained.
     """
 
@@ -64,6 +65,7 @@ class NetworkConfig:
     embedding: int = 256
     text: int = 384
     lexicon: int = 0
+    other_names: int = 0
     normalised: bool = False
 
 
@@ -185,6 +187,8 @@ class CompactNetwork(nn.Module):
     pixel_mean: Tensor
     pixel_std: Tensor
     lexicon: Tensor
+    other_names: Tensor | None
+    named_phrases: Tensor | None
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -208,6 +212,9 @@ class CompactNetwork(nn.Module):
         nn.init.constant_(self.locate.bias[:4], 1.0)  # type: ignore[index]
         nn.init.constant_(self.locate.bias[4:], -4.0)  # type: ignore[index]
         self.register_buffer("lexicon", torch.zeros(config.lexicon, config.text))
+        count = config.other_names
+        self.register_buffer("other_names", torch.zeros(count, config.text) if count else None)
+        self.register_buffer("named_phrases", torch.zeros(count).long() if count else None)
         self.lexicon_shift = _shift(config)
         self.register_buffer("pixel_mean", torch.zeros(1, 3, 1, 1), persistent=False)
         self.register_buffer("pixel_std", torch.ones(1, 3, 1, 1), persistent=False)
@@ -266,13 +273,17 @@ class CompactNetwork(nn.Module):
         Beside its own projection a phrase has the vectors of the phrases of the lexicon, the ones
         that were trained with, that are most like it: attention over a memory of text. Theirs are
         learned apart from their words, since a linear layer can't part what MiniLM holds for
-        nearly the same: a red mug and a blue one.
+        nearly the same: a red mug and a blue one. The other names of a phrase share its vector.
         """
         own = self.project_text(text)
         if self.lexicon_shift is None:
             return own
         learned = self.project_text(self.lexicon) + self.lexicon_shift
-        alike = (text @ self.lexicon.T / _LEXICON_TEMPERATURE).softmax(-1)
+        known = self.lexicon
+        if self.other_names is not None:
+            known = torch.cat([known, self.other_names])
+            learned = torch.cat([learned, learned[self.named_phrases]])
+        alike = (text @ known.T / _LEXICON_TEMPERATURE).softmax(-1)
         return functional.normalize(own + _LEXICON_WEIGHT * alike @ learned, dim=-1)
 
     def set_lexicon(self, text: Tensor) -> None:
@@ -280,6 +291,13 @@ class CompactNetwork(nn.Module):
         self.lexicon = text
         self.config = replace(self.config, lexicon=len(text))
         self.lexicon_shift = _shift(self.config)
+        self.set_other_names(text[:0], torch.zeros(0, dtype=torch.int64))
+
+    def set_other_names(self, text: Tensor, phrases: Tensor) -> None:
+        """Take text embeddings (N, text) of names, each of a phrase (N,) int64 of the lexicon."""
+        some = len(text) > 0
+        self.other_names, self.named_phrases = (text, phrases) if some else (None, None)
+        self.config = replace(self.config, other_names=len(text))
 
     def similarity_logits(self, embeddings: Tensor, prompts: Tensor) -> Tensor:
         """Scaled cosine of regions (..., E) with prompts (P, E) of length 1: (..., P) logits."""

@@ -1,6 +1,7 @@
 """`vlm-robot evaluate`: figures of a replay against truth."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -62,6 +63,21 @@ def test_a_phrase_that_is_not_there_makes_false_boxes(figures):
     assert absent["with a false box"] == pytest.approx(2 / 5)
 
 
+def test_a_phrase_that_was_not_annotated_counts_in_no_figure(results, tmp_path):
+    found = [("mug", 0.9, BOX), ("vase", 0.9, OTHER)]
+    folder = results.write(
+        tmp_path / "run", [results.frame(0, found)], phrases=("mug", "chair", "vase")
+    )
+    truth = read_truth(results.truth(tmp_path / "truth.json", [(0, "mug", BOX, False)]))
+    figures = detection_figures(read_results(folder), truth)
+    assert figures["phrases without truth"] == ["vase"]
+    assert (figures["precision"], figures["F1"]) == (1.0, 1.0)
+    assert figures["calibration error"] == pytest.approx(0.1)
+    assert figures["absent phrases"] == {
+        "pairs of frame and phrase": 1, "with a false box": 0.0, "false boxes": 0,
+    }  # fmt: skip
+
+
 def test_sure_and_wrong_is_a_large_calibration_error(figures):
     found = figures([[("mug", 0.95, OTHER)]] * 4, [(s, "mug", BOX, False) for s in range(4)])
     assert found["calibration error"] == pytest.approx(0.95)
@@ -72,6 +88,21 @@ def test_what_counts_neither_way_is_left_out(figures):
     found = figures([[("mug", 0.9, BOX), ("mug", 0.8, OTHER)]], true)
     assert (found["precision"], found["recall"]) == (1.0, 1.0)
     assert found["AP50"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("box", "precision"),
+    [
+        pytest.param((310, 210, 320, 220), 1.0, id="a small one inside"),
+        pytest.param((292, 210, 312, 220), 1.0, id="more than half inside"),
+        pytest.param((280, 210, 310, 220), 0.5, id="a third inside"),
+        pytest.param((200, 100, 500, 400), 0.5, id="one around all of it"),
+    ],
+)
+def test_a_box_is_left_out_by_the_share_of_it_that_lies_in_a_crowd(figures, box, precision):
+    true = [(0, "mug", BOX, False), (0, "mug", OTHER, True)]
+    found = figures([[("mug", 0.9, BOX), ("mug", 0.8, box)]], true)
+    assert found["precision"] == precision
 
 
 def test_a_second_box_on_the_same_object_is_false(figures):
@@ -257,6 +288,15 @@ def test_what_is_wrong_with_a_file_of_truth_is_said(
     code, _ = evaluated(asked, option, path)
     assert code == 2
     assert told in capsys.readouterr().err
+
+
+def test_what_is_missing_for_the_precision_is_said_with_its_mend(
+    asked, tmp_path, results, capsys, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "faster_coco_eval", None)
+    truth = results.truth(tmp_path / "t.json", [(0, "mug", BOX, False)])
+    assert evaluated(asked, "--truth", truth)[0] == 2
+    assert "pip install 'vlm_robot[eval]'" in capsys.readouterr().err
 
 
 def test_truth_without_the_phrases_is_refused(asked, tmp_path, results, capsys):

@@ -12,6 +12,7 @@ from vlm_robot.evaluation.results.comparison import compare, is_regression
 from vlm_robot.evaluation.results.folder import read_results
 from vlm_robot.evaluation.results.truth import read_truth
 from vlm_robot.replay.interfaces import typestore
+from vlm_robot.types import InputError
 
 BOX, OTHER = (10, 10, 50, 50), (100, 60, 150, 110)
 MUG = ("mug", 0.9, BOX)
@@ -100,6 +101,30 @@ def test_false_boxes_are_a_regression_too(pair, results, tmp_path):
     found = compare(*pair([[MUG]] * 10, [[MUG, ("chair", 0.9, OTHER)]] * 10), truth)
     assert found.f1.b == pytest.approx(2 / 3)
     assert is_regression(found, most_drop=0.02, least_agreement=0.0)
+
+
+def test_boxes_of_a_phrase_that_was_not_annotated_are_no_regression(results, tmp_path):
+    runs = [
+        read_results(
+            results.write(
+                tmp_path / name,
+                [results.frame(step, found) for step in range(10)],
+                phrases=("mug", "vase"),
+            )
+        )
+        for name, found in (("a", [MUG]), ("b", [MUG, ("vase", 0.9, OTHER)]))
+    ]
+    truth = read_truth(
+        results.truth(tmp_path / "t.json", [(s, "mug", BOX, False) for s in range(10)])
+    )
+    found = compare(*runs, truth)
+    assert (found.f1.a, found.f1.b) == (1.0, 1.0)
+
+
+def test_truth_without_any_of_the_phrases_is_refused(pair, results, tmp_path):
+    truth = read_truth(results.truth(tmp_path / "t.json", [], phrases=("ship", "crane")))
+    with pytest.raises(InputError, match=r"none of the phrases .* \(mug, chair\)"):
+        compare(*pair([[MUG]], [[]]), truth)
 
 
 def test_answers_and_plans_that_changed_are_listed(pair, results):

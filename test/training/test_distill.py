@@ -1,12 +1,14 @@
 """A teacher's boxes become pseudo-labels; the teacher here is a fake that knows the truth."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from vlm_robot.detection.detector import DetectionOptions, EncodedPrompts, ModelInfo
 from vlm_robot.detection.factory import load_detector
@@ -19,6 +21,7 @@ from vlm_robot.training.distill import (
 )
 from vlm_robot.training.export import main as export
 from vlm_robot.training.pseudo_labels import kept_labels, pseudo_label
+from vlm_robot.training.trainer import CHECKPOINT, read_settings, trained_network
 from vlm_robot.types import Detections, Image, InputError
 
 ROOT = Path(__file__).parents[2]
@@ -112,6 +115,48 @@ def test_the_readmes_commands_make_a_student_from_a_bag(tmp_path: Path) -> None:
     student = load_detector(str(tmp_path / "student"))
     prompts = student.encode(prompt_set(["couch"], threshold=0.0))
     assert len(student.detect([np.zeros((48, 64, 3), np.uint8)], prompts, DetectionOptions())) == 1
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("distilled")
+
+
+@pytest.fixture(scope="module")
+def run(tiny_data: Path, folder: Path) -> Callable[..., int]:
+    """The command, whose folder holds a finished run already."""
+    arguments = f"--teacher compact --images {tiny_data}/train --most 2 --out {folder}"
+
+    def again(*more: str, phrases: str = "disc\nsquare\n") -> int:
+        (folder / "labels.txt").write_text(phrases)
+        return main([*arguments.split(), "--phrases", f"{folder}/labels.txt", *more])
+
+    assert again("--width", "0.25", "--minutes", "0.001") == 0
+    return again
+
+
+def test_a_folder_with_a_run_is_refused(
+    run: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--minutes", "0.01") == 2
+    assert "holds a run: add --resume to go on" in capsys.readouterr().err
+
+
+def test_a_run_of_other_phrases_is_not_resumed(
+    run: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--minutes", "0.01", "--resume", phrases="disc\ntriangle\n") == 2
+    assert "holds a run of other phrases" in capsys.readouterr().err
+
+
+def test_a_run_is_resumed_as_it_was_started(run: Callable[..., int], folder: Path) -> None:
+    begun = read_settings(folder)
+    _, steps, seconds = torch.load(folder / CHECKPOINT, weights_only=True)["counters"]
+    minutes = seconds / 60 + 0.001
+    assert run("--minutes", str(minutes), "--resume", "--seed", "7") == 0
+    assert read_settings(folder) == replace(begun, minutes=minutes)
+    assert trained_network(folder).config.backbone_width == 0.25
+    assert torch.load(folder / CHECKPOINT, weights_only=True)["counters"][1] > steps
 
 
 def test_a_bag_that_is_none_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

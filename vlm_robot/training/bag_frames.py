@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -22,10 +23,11 @@ def is_bag(path: Path) -> bool:
 
 
 def write_frames(bag_path: Path, folder: Path, *, seconds: float) -> int:
-    """Write frames of all cameras of a bag; returns how many.
+    """Write frames of all cameras of a bag, in place of another's; returns how many.
 
     Args:
-        folder: gets camera-stamp.jpg, the stamp in nanoseconds.
+        folder: gets camera-stamp.jpg, the stamp in nanoseconds, or the time of recording where
+            the stamp is zero; a stamp that comes again gets a number after it.
         seconds: between frames of one camera, at least.
 
     Raises:
@@ -34,8 +36,10 @@ def write_frames(bag_path: Path, folder: Path, *, seconds: float) -> int:
     """
     folder.mkdir(parents=True, exist_ok=True)
     last: dict[str, int] = {}
-    count = 0
+    names: Counter[str] = Counter()
     with Bag(bag_path) as bag:
+        for old in folder.glob("*-[0-9]*.jpg"):
+            old.unlink()
         topics = find_topics(bag)._replace(transforms=(), grid="", paths=())
         chosen = (
             event
@@ -45,15 +49,20 @@ def write_frames(bag_path: Path, folder: Path, *, seconds: float) -> int:
         for event in decoded(chosen):
             if isinstance(event, FrameRead):
                 frame = event.frame
-                _write(folder / f"{frame.camera}-{frame.stamp}.jpg", frame.image)
-                count += 1
-    return count
+                name = f"{frame.camera}-{frame.stamp or event.log_time}"
+                again = f"-{names[name]}" if name in names else ""
+                _write(folder / f"{name}{again}.jpg", frame.image)
+                names[name] += 1
+    return names.total()
 
 
 def _due(event: RawFrame, last: dict[str, int], seconds: float) -> bool:
-    due = event.camera not in last or event.stamp - last[event.camera] >= seconds * 1e9
+    """Whether a frame is late enough after the last; a clock that was set back begins anew."""
+    time = event.stamp or event.log_time
+    before = last.get(event.camera)
+    due = before is None or not before <= time < before + seconds * 1e9
     if due:
-        last[event.camera] = event.stamp
+        last[event.camera] = time
     return due
 
 

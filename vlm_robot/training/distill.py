@@ -14,23 +14,32 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 
-from vlm_robot.detection.compact.network import NetworkConfig
+from vlm_robot.detection.compact.network import CompactNetwork, NetworkConfig
 from vlm_robot.detection.compact.text_encoder import TextEncoder
 from vlm_robot.detection.factory import load_detector
 from vlm_robot.detection.prompts import MAX_PROMPTS
 from vlm_robot.models.checkpoint import ModelError
 from vlm_robot.replay.bag import BagError
 from vlm_robot.training.bag_frames import is_bag, write_frames
-from vlm_robot.training.dataset import read_image
+from vlm_robot.training.dataset import Scene, read_image
 from vlm_robot.training.phrasebook import Phrasebook
 from vlm_robot.training.pseudo_labels import kept_labels
-from vlm_robot.training.trainer import Trainer, TrainSettings, new_network, write_settings
+from vlm_robot.training.trainer import (
+    CHECKPOINT,
+    Trainer,
+    TrainSettings,
+    new_network,
+    read_settings,
+    trained_network,
+    write_settings,
+)
 from vlm_robot.training.vocabulary import Instance, Vocabulary
 from vlm_robot.types import InputError
 
@@ -77,34 +86,59 @@ def image_files(folder: Path, most: int) -> list[Path]:
 
 
 def distill(options: argparse.Namespace) -> None:
-    """Label the images, then train a student as the command's options say."""
+    """Label the images, then train a student as the command's options say.
+
+    Raises:
+        InputError: the images or phrases can't be used, or the folder holds a run already.
+    """
+    run: Path = options.out
+    resumes = (run / CHECKPOINT).exists()
+    if resumes and not options.resume:
+        raise InputError(f"{run} holds a run: add --resume to go on, or name another folder")
     labels = read_phrases(options.phrases)
+    book = Phrasebook(pseudo_vocabulary(labels), TextEncoder(), cache=run / "phrases.pt")
+    started = trained_network(run) if resumes else None
+    if started and not book.holds(started.lexicon):
+        raise InputError(
+            f"{run} holds a run of other phrases than {options.phrases}: resume it with its own,"
+            " or name another folder"
+        )
+    scenes = _scenes(options, list(labels))
+    settings = read_settings(run) if resumes else TrainSettings(0.0, seed=options.seed)
+    settings = replace(settings, minutes=options.minutes)
+    torch.manual_seed(settings.seed)
+    network = started or _student(options.width, book, [scene.file for scene in scenes])
+    trainer = Trainer(network, book, lambda: scenes, run, settings)
+    write_settings(run, settings)
+    trainer.resume()
+    print(
+        f"{len(scenes)} images, {sum(len(s.boxes) for s in scenes)} pseudo-labels;"
+        f" {'resumed at' if resumes else 'from'} {trainer.seconds / 60:.1f} minutes",
+        flush=True,
+    )
+    trainer.run()
+
+
+def _scenes(options: argparse.Namespace, labels: list[str]) -> list[Scene]:
+    """The images with the teacher's boxes."""
     teacher = load_detector(options.teacher)
-    threshold = options.threshold or teacher.info.threshold
     images: Path = options.images
     if is_bag(images):
         images = options.out / "frames"
         write_frames(options.images, images, seconds=options.seconds)
-    files = image_files(images, options.most)
-    scenes = kept_labels(
+    return kept_labels(
         teacher,
-        files,
-        list(labels),
-        threshold=threshold,
+        image_files(images, options.most),
+        labels,
+        threshold=options.threshold or teacher.info.threshold,
         name=options.teacher,
         kept=options.out / "labels.json",
     )
-    print(f"{len(scenes)} images, {sum(len(s.boxes) for s in scenes)} pseudo-labels", flush=True)
-    settings = TrainSettings(minutes=options.minutes, seed=options.seed)
-    torch.manual_seed(settings.seed)
-    book = Phrasebook(pseudo_vocabulary(labels), TextEncoder(), cache=options.out / "phrases.pt")
-    width = options.width
+
+
+def _student(width: float, book: Phrasebook, files: Sequence[Path]) -> CompactNetwork:
     config = NetworkConfig(backbone_width=width, neck_width=max(8, int(96 * width) // 8 * 8))
-    network = new_network(config, book, _samples(files))
-    trainer = Trainer(network, book, lambda: scenes, options.out, settings)
-    write_settings(options.out, settings)
-    trainer.resume()
-    trainer.run()
+    return new_network(config, book, _samples(files))
 
 
 def _samples(files: Sequence[Path]) -> torch.Tensor:
@@ -141,6 +175,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--phrases", type=Path, required=True, help="labels, one a line")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--minutes", type=float, required=True, help="of training in all")
+    parser.add_argument("--resume", action="store_true", help="go on as it was started")
     parser.add_argument("--width", type=float, default=0.5, help="of the student, 1: full")
     parser.add_argument("--threshold", type=float, default=0.0, help="0: the teacher's own")
     parser.add_argument("--most", type=int, default=0, help="images at most; 0: all")

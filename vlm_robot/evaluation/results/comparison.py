@@ -116,10 +116,15 @@ def _rate(a: Results, b: Results, keys: list[Key], phrase: str) -> Difference:
 
 
 def _f1(a: Results, b: Results, keys: list[Key], truth: Truth) -> Difference:
-    """F1 of both runs; each is asked for the phrases that it looked for."""
+    """F1 of both runs; each is asked for the phrases that it looked for and the truth has."""
     keys = [key for key in keys if key in truth.images]
     if not keys:
         raise InputError("the truth annotates none of the frames that both runs have")
+    asked = dict.fromkeys([*a.phrases, *b.phrases])
+    if not any(map(truth.knows, asked)):
+        raise InputError(
+            f"the truth has none of the phrases that were looked for ({', '.join(asked)})"
+        )
     counts = np.array(
         [[false_and_missed(run.frames[key], run.phrases, truth) for run in (a, b)] for key in keys]
     )

@@ -24,10 +24,11 @@ def detection_figures(results: Results, truth: Truth) -> dict[str, Any]:
     Only frames that were annotated count. What isn't defined (no object of a size) is None.
 
     Raises:
-        InputError: results and truth have no frame or no phrase in common.
+        InputError: results and truth have no frame or no phrase in common, or faster-coco-eval
+            isn't installed.
     """
     keys = [key for key in results.frames if key in truth.images]
-    known = [phrase for phrase in results.phrases if phrase.lower() in truth.categories]
+    known = [phrase for phrase in results.phrases if truth.knows(phrase)]
     if not keys:
         raise InputError(
             f"the truth annotates none of the {len(results.frames)} frames: file_name must be"
@@ -43,7 +44,7 @@ def detection_figures(results: Results, truth: Truth) -> dict[str, Any]:
         "phrases without truth": sorted(set(results.phrases) - set(known)),
     }
     figures |= _precision(results, truth, known)
-    figures |= _at_threshold(results, truth)
+    figures |= _at_threshold(results, truth, known)
     return figures
 
 
@@ -68,8 +69,12 @@ def _mean(precision: NDArray[np.float64]) -> float | None:
 
 
 def _coco(results: Results, truth: Truth, phrases: list[str]) -> NDArray[np.float64]:
-    from faster_coco_eval import COCO, COCOeval_faster
-
+    try:
+        from faster_coco_eval import COCO, COCOeval_faster
+    except ImportError as error:
+        raise InputError(
+            "average precision needs faster-coco-eval: run `pip install 'vlm_robot[eval]'`"
+        ) from error
     ids = {phrase: truth.categories[phrase.lower()] for phrase in phrases}
     images = {truth.images[key] for key in results.frames if key in truth.images}
     wanted = set(ids.values())
@@ -112,7 +117,7 @@ def _silent(*_: object) -> None:
     """The figures are printed by the command."""
 
 
-def _at_threshold(results: Results, truth: Truth) -> dict[str, Any]:
+def _at_threshold(results: Results, truth: Truth, phrases: list[str]) -> dict[str, Any]:
     """What the boxes that were published are worth, without regard to what lies below."""
     scores: list[float] = []
     correct: list[bool] = []
@@ -120,9 +125,9 @@ def _at_threshold(results: Results, truth: Truth) -> dict[str, Any]:
     for key, frame in results.frames.items():
         if key not in truth.images:
             continue
-        for phrase in results.phrases:
+        for phrase in phrases:
             found = [entry for entry in frame["detections"] if entry["phrase"] == phrase]
-            image, category = truth.images[key], truth.categories.get(phrase.lower(), -1)
+            image, category = truth.images[key], truth.categories[phrase.lower()]
             if (image, category) not in truth.boxes:
                 absent_pairs += 1
                 false_pairs += bool(found)
@@ -156,9 +161,9 @@ def _calibration_error(scores: NDArray[np.float64], correct: NDArray[np.bool_]) 
 
 
 def false_and_missed(frame: Record, phrases: list[str], truth: Truth) -> tuple[int, int, int]:
-    """Right, false and missed boxes of one annotated frame."""
+    """Right, false and missed boxes of one annotated frame, of the phrases that the truth has."""
     right = false = missed = 0
-    for phrase in phrases:
+    for phrase in filter(truth.knows, phrases):
         found = [entry for entry in frame["detections"] if entry["phrase"] == phrase]
         image = truth.images[frame["camera"], frame["stamp"]]
         match = matches(truth, image, phrase, found)

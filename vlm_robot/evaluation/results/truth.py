@@ -32,6 +32,10 @@ class Truth(NamedTuple):
     boxes: dict[tuple[int, int], tuple[NDArray[np.float32], NDArray[np.bool_]]]
     content: dict[str, Any]
 
+    def knows(self, phrase: str) -> bool:
+        """Whether a phrase was annotated at all: one that was not may be anywhere."""
+        return phrase.lower() in self.categories
+
 
 class Matches(NamedTuple):
     """Boxes of one phrase in one frame against the true ones.
@@ -90,7 +94,7 @@ def matches(truth: Truth, image: int, phrase: str, found: list[Record]) -> Match
     category = truth.categories.get(phrase.lower(), -1)
     true, crowd = truth.boxes.get((image, category), nothing)
     boxes = np.array([entry["box"] for entry in found], np.float32).reshape(-1, 4)
-    overlap = iou_matrix(boxes, true)
+    overlap = np.where(crowd, _inside(boxes, true), iou_matrix(boxes, true))
     right, excused = np.zeros(len(found), bool), np.zeros(len(found), bool)
     free = ~crowd
     for row in np.argsort([-entry["score"] for entry in found], kind="stable"):
@@ -101,3 +105,13 @@ def matches(truth: Truth, image: int, phrase: str, found: list[Record]) -> Match
         else:
             excused[row] = (hits & crowd).any()
     return Matches(right, excused, int(free.sum()))
+
+
+def _inside(boxes: NDArray[np.float32], regions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Share of each box's own area that lies in each region, (N, M): COCO's measure for crowds."""
+    low = np.maximum(boxes[:, None, :2], regions[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], regions[None, :, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=2)
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)[:, None]
+    share: NDArray[np.float32] = np.divide(shared, area, out=np.zeros_like(shared), where=area > 0)
+    return share

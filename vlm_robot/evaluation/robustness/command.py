@@ -26,7 +26,7 @@ from vlm_robot.evaluation.robustness.conditions import Skill, grid
 from vlm_robot.evaluation.robustness.detection import Detection
 from vlm_robot.evaluation.robustness.figures import markdown, rows_of, summary
 from vlm_robot.evaluation.robustness.material import Material, read_material, settings_of
-from vlm_robot.evaluation.robustness.plots import plot
+from vlm_robot.evaluation.robustness.plots import figure_class, plot
 from vlm_robot.evaluation.robustness.questions import existence, there_and_absent
 from vlm_robot.evaluation.robustness.skills import Answers, Asked, Judged, Plans
 from vlm_robot.evaluation.robustness.text_changes import default_goals
@@ -81,6 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _measured(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.frames < 1:
         raise InputError(f"--frames is {arguments.frames}: it must be 1 or more")
+    figure_class()  # told before what takes minutes, not after
     results = read_results(arguments.results)
     truth = read_truth(arguments.truth) if arguments.truth else None
     settings = settings_of(results)

@@ -146,7 +146,7 @@ class Detection:
                 match = matches(truth, truth.images[key], phrase, boxes)
                 false = ~(match.right | match.excused)
                 scores = np.array([entry["score"] for entry in boxes])
-                right = not false.any() and not match.missed
+                right = not false.any() and not match.missed if truth.knows(phrase) else None
                 confidence = float(scores[false].max()) if false.any() else 0.0
                 outcomes[*key, phrase] = Outcome(
                     bool(boxes), right, confidence, is_given=bool(false.any())

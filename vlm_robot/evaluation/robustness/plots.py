@@ -8,14 +8,26 @@ from typing import Any
 
 from vlm_robot.evaluation.detections.corruptions import NAMES
 from vlm_robot.evaluation.robustness.text_changes import ANY
+from vlm_robot.types import InputError
+
+
+def figure_class() -> Any:
+    """The `Figure` of matplotlib.
+
+    Raises:
+        InputError: matplotlib isn't installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise InputError("plots need matplotlib: run `pip install 'vlm_robot[report]'`") from error
+    return Figure
 
 
 def plot(skills: Mapping[str, Any], attack: Mapping[str, Any] | None, path: Path) -> None:
     """Write a PNG: a row for each skill, and one for the attack."""
-    from matplotlib.figure import Figure
-
     rows = len(skills) + bool(attack and attack["ways"])
-    figure = Figure(figsize=(12, 3.4 * rows), layout="constrained")
+    figure = figure_class()(figsize=(12, 3.4 * rows), layout="constrained")
     axes = figure.subplots(rows, 2, squeeze=False)
     for (name, content), (left, right) in zip(skills.items(), axes, strict=False):
         _plot_strengths(left, name, content["rows"])

@@ -40,13 +40,16 @@ def _is_there(phrase: str) -> str:
 def there_and_absent(
     truth: Truth, camera: str, stamp: int, phrases: Sequence[str]
 ) -> tuple[list[str], list[str]]:
-    """Phrases that the truth says are plainly in a frame, and those that aren't at all."""
+    """Phrases that the truth says are plainly in a frame, and those that aren't at all.
+
+    Phrases that it doesn't annotate are neither.
+    """
     image = truth.images.get((camera, stamp))
     if image is None:
         return [], []
     there, absent = [], []
-    for phrase in phrases:
-        place = (image, truth.categories.get(phrase.lower(), -1))
+    for phrase in filter(truth.knows, phrases):
+        place = (image, truth.categories[phrase.lower()])
         if place not in truth.boxes:
             absent.append(phrase)
         elif not truth.boxes[place][1].all():

@@ -3,7 +3,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vlm_robot.answering import queries as q
-from vlm_robot.answering.parsing import NotUnderstoodError, known_words, parse, plural, singular
+from vlm_robot.answering.parsing import (
+    IT,
+    NotUnderstoodError,
+    known_words,
+    parse,
+    plural,
+    singular,
+)
 from vlm_robot.answering.queries import IsColour, Noun, Quality, Related, RelationKind
 
 MUG, BOWL, CHAIR, TABLE = (Noun(head) for head in ("mug", "bowl", "chair", "table"))
@@ -132,6 +139,127 @@ def test_questions_of_place(question, asks):
     assert parse(question) == (asks,)
 
 
+RED_MUG, BLUE_MUG = Noun("mug", (RED,)), Noun("mug", (BLUE,))
+ON_SHELF = Related(RelationKind.ON, (Noun("shelf"),))
+MUG_ON_TABLE, MUG_ON_SHELF = Noun("mug", (ON_TABLE,)), Noun("mug", (ON_SHELF,))
+THING_ON_TABLE = Noun("", (ON_TABLE,))
+
+
+@pytest.mark.parametrize(
+    ("question", "asks"),
+    [
+        ("Are all mugs red?", q.Holds(MUG, (RED,), every=True)),
+        ("is every one of the mugs red", q.Holds(MUG, (RED,), every=True)),
+        ("are the mugs all red", q.Holds(MUG, (RED,), every=True)),
+        ("is everything on the table red", q.Holds(THING_ON_TABLE, (RED,), every=True)),
+        ("is everybody on the table", q.Holds(Noun("person"), (ON_TABLE,), every=True)),
+        ("Are any mugs blue?", q.Exists(BLUE_MUG)),
+        ("are some of the mugs blue", q.Exists(BLUE_MUG)),
+        ("is a mug blue", q.Exists(BLUE_MUG)),
+        ("are any mugs not blue", q.Exists(Noun("mug", (IsColour("blue", negated=True),)))),
+        ("is any mug red or blue", q.Either(q.Exists(RED_MUG), q.Exists(BLUE_MUG))),
+        ("is something on the table", q.Exists(THING_ON_TABLE)),
+        ("is anything red on the table", q.Exists(Noun("", (RED, ON_TABLE)))),
+        ("is anybody on the table", q.Exists(Noun("person", (ON_TABLE,)))),
+    ],
+)
+def test_all_and_any_are_heeded(question, asks):
+    assert parse(question) == (asks,)
+
+
+NEITHER = q.Not(q.Either(q.Exists(MUG), q.Exists(BOWL)))
+
+
+@pytest.mark.parametrize(
+    ("question", "asks"),
+    [
+        ("Are there no mugs or bowls?", NEITHER),
+        ("are there no mugs and bowls", NEITHER),
+        ("are there no mugs and no bowls", NEITHER),
+        ("are there not any mugs or bowls", NEITHER),
+        (
+            "are there no mugs or bowls on the table",
+            q.Not(q.Either(q.Exists(MUG_ON_TABLE), q.Exists(Noun("bowl", (ON_TABLE,))))),
+        ),
+        ("is there no mug on the table or the shelf",
+         q.Not(q.Either(q.Exists(MUG_ON_TABLE), q.Exists(MUG_ON_SHELF)))),
+        ("is there a mug but no bowl", q.Both(q.Exists(MUG), q.Not(q.Exists(BOWL)))),
+        ("is there nothing on the table", q.Not(q.Exists(THING_ON_TABLE))),
+        ("is nothing on the table", q.Not(q.Exists(THING_ON_TABLE))),
+        ("Is nobody there?", q.Not(q.Exists(Noun("person")))),
+        ("is there no one in the room", q.Not(q.Exists(Noun("person")))),
+        ("is no mug on the table", q.Not(q.Exists(MUG_ON_TABLE))),
+        ("are none of the mugs on the table", q.Not(q.Exists(MUG_ON_TABLE))),
+    ],
+)  # fmt: skip
+def test_no_denies_all_that_it_is_said_of(question, asks):
+    assert parse(question) == (asks,)
+
+
+def test_a_word_that_begins_like_nothing_is_a_thing():
+    assert parse("are there notebooks") == (q.Exists(Noun("notebook")),)
+
+
+@pytest.mark.parametrize(
+    ("question", "asks"),
+    [
+        ("where is the furthest left mug", q.Where(Noun("mug", quality=Quality.LEFTMOST))),
+        (
+            "which mug is furthest to the right",
+            q.Which(Noun("mug", quality=Quality.RIGHTMOST)),
+        ),
+        (
+            "what colour is the mug furthest to the left",
+            q.ColourOf(Noun("mug", quality=Quality.LEFTMOST)),
+        ),
+        ("what is farthest to the left", q.Which(Noun("", quality=Quality.LEFTMOST))),
+        (
+            "is there a mug on the table or the shelf",
+            q.Either(q.Exists(MUG_ON_TABLE), q.Exists(MUG_ON_SHELF)),
+        ),
+        (
+            "is there a mug on the table or a bowl",
+            q.Either(q.Exists(MUG_ON_TABLE), q.Exists(BOWL)),
+        ),
+        ("is the mug on the table or the shelf", q.Choice(MUG, (ON_TABLE, ON_SHELF))),
+        ("is the mug left of the bowl or right", q.Choice(MUG, (LEFT_OF_BOWL, RIGHT_OF_BOWL))),
+        ("how far is the mug from the robot", q.Distance(MUG)),
+        ("what is the distance from the camera to the mug", q.Distance(MUG)),
+        ("how far is the mug from the robot arm", q.Distance(MUG, Noun("robot arm"))),
+    ],
+)
+def test_what_a_place_is_measured_from(question, asks):
+    assert parse(question) == (asks,)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        pytest.param("are all mugs not red", id="not all, or none"),
+        pytest.param("are all mugs red or blue", id="each one of them, or all alike"),
+        pytest.param("is every mug bigger than the bowl", id="all compared"),
+        pytest.param("is the mug bigger than any bowl", id="compared with any"),
+        pytest.param("is there a mug on every table", id="all as a place"),
+        pytest.param("can you see all the mugs", id="how many there are is not known"),
+        pytest.param("are there no mugs or no bowls", id="neither, or not both"),
+        pytest.param("is there no mug but a bowl", id="but, or other than"),
+        pytest.param("are there not any mugs and bowls", id="neither, or not both, of any"),
+        pytest.param("Is there anything but a mug on the table?", id="anything but"),
+        pytest.param("is there nothing on the table except a mug", id="nothing except"),
+        pytest.param("is there anything other than a mug?", id="other than"),
+        pytest.param("is there anything else on the table", id="else"),
+        pytest.param("is there a mug on a table or a shelf", id="a shelf as a place or a thing"),
+        pytest.param("is there a mug that is not on the table or the shelf", id="not and or"),
+        pytest.param("is the mug left of the bowl or in the middle", id="two anchors"),
+        pytest.param("how far apart are the chairs", id="apart"),
+        pytest.param("what is the distance between the chairs", id="between"),
+        pytest.param("how close are the chairs to each other", id="each other"),
+    ],
+)
+def test_what_cannot_be_read_safely_is_not_answered(question):
+    assert parse(question) == (q.Beyond(),)
+
+
 def test_two_questions_are_two_queries():
     assert parse("Where is the mug? How far is the chair?") == (q.Where(MUG), q.Distance(CHAIR))
     assert parse("where is the mug and how far is the chair") == (q.Where(MUG), q.Distance(CHAIR))
@@ -142,6 +270,44 @@ def test_it_is_the_last_thing_spoken_of():
         q.Where(MUG),
         q.Choice(MUG, (RED, BLUE)),
     )
+
+
+@pytest.mark.parametrize(
+    ("question", "last"),
+    [
+        ("is the mug on the table? is it red?", q.Holds(MUG, (RED,))),
+        (
+            "is there a mug? is there a bowl next to it?",
+            q.Exists(Noun("bowl", (Related(RelationKind.NEXT_TO, (MUG,)),))),
+        ),
+        (
+            "where is the bowl? is the mug on the table left of it?",
+            q.Holds(MUG_ON_TABLE, (LEFT_OF_BOWL,)),
+        ),
+        ("is there a table? is the bowl on it? is the mug on it?", q.Holds(MUG, (ON_TABLE,))),
+        (
+            "where is the mug? is it left of the bowl or right of it?",
+            q.Choice(MUG, (LEFT_OF_BOWL, RIGHT_OF_BOWL)),
+        ),
+        ("where is the red mug? where is the blue one?", q.Where(BLUE_MUG)),
+        ("are there more red mugs than blue ones?", q.More(RED_MUG, BLUE_MUG, 1)),
+    ],
+)
+def test_it_and_one_stand_for_what_was_spoken_of(question, last):
+    assert parse(question)[-1] == last
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        pytest.param("is there a bowl next to it", id="nothing before"),
+        pytest.param("is the bowl next to it", id="not its own subject"),
+        pytest.param("is there a mug or a bowl? is it red?", id="either of two"),
+        pytest.param("is the mug on the table left of the red one", id="a mug or a table"),
+    ],
+)
+def test_it_stays_unknown_in_doubt(question):
+    assert IT in {noun.head for noun in q.nouns_of(parse(question)[-1])}
 
 
 def test_politeness_changes_nothing():

@@ -38,6 +38,21 @@ def test_another_short_word_is_no_slip(understanding, question):
 
 
 @pytest.mark.parametrize(
+    "word", ["tablet", "planet", "bandana", "trowel", "casket", "settle", "widow"]
+)
+def test_a_word_that_is_one_is_not_taken_for_a_label(encoder, word):
+    labels = ("table", "plant", "banana", "towel", "basket", "kettle", "window")
+    reading = Understanding(encoder, labels).read(f"is there a {word}?")
+    assert reading.queries == (q.Exists(Noun(word)),)
+    assert not reading.loose
+
+
+def test_a_slip_in_a_related_thing_is_mended(understanding):
+    (query,) = understanding.read("is the mug next to the botttle").queries
+    assert [noun.head for noun in q.nouns_of(query)] == ["mug", "bottle"]
+
+
+@pytest.mark.parametrize(
     ("question", "asks"),
     [
         ("where did I leave my mug", q.Where(Noun("mug"))),

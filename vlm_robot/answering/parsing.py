@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -12,13 +13,29 @@ from lark import Lark, Token, Transformer, Tree
 from lark.exceptions import LarkError
 
 from vlm_robot.answering import queries as q
+from vlm_robot.answering.determiners import (
+    INDEFINITE,
+    chosen,
+    claimed,
+    complete,
+    join,
+    left_over,
+    such,
+    there_are,
+)
 from vlm_robot.answering.normalise import normalise
+from vlm_robot.answering.pronouns import IT as IT
+from vlm_robot.answering.pronouns import ONE, Speech
 from vlm_robot.answering.queries import IsColour, Noun, Quality, Related, RelationKind
 
 MAX_WORDS = 60
 """A question with more words isn't one that boxes answer, and would cost the parser too long."""
 
-IT = "it"
+_MYSELF = tuple(Noun(name) for name in ("robot", "camera", "robot camera"))
+"""What the robot, where distances are measured from, is called."""
+_DETERMINERS = {"THE": "the", "A": "a", "ANY": "any", "ALL_OF": "all", "NO": "no"}
+_DETERMINED = {"any": "any", "som": "any", "eve": "all", "eac": "all", "one": "all"}
+"""Determiners in one word with their noun ('everything'), by its first letters; others are 'no'."""
 _QUALITIES = {
     "near": Quality.NEAREST,
     "clos": Quality.NEAREST,
@@ -101,7 +118,8 @@ def parse(question: str) -> tuple[q.Query, ...]:
     except LarkError as error:
         raise NotUnderstoodError(f"no reading of '{text[:80]}'") from error
     turns: list[q.Query] = _Reader().transform(tree)
-    return _resolve_pronouns(turns)
+    speech = Speech()
+    return tuple(speech.resolve(turn) for turn in turns)
 
 
 def only_query(question: str) -> q.Query | None:
@@ -165,20 +183,6 @@ def plural(noun: str) -> str:
     return str(_inflections().plural_noun(noun))
 
 
-def _resolve_pronouns(turns: list[q.Query]) -> tuple[q.Query, ...]:
-    """Put the thing that was spoken of last in the place of 'it'."""
-    last: Noun | None = None
-
-    def resolve(noun: Noun) -> Noun:
-        nonlocal last
-        if noun.head == IT:
-            return last or noun
-        last = noun
-        return noun
-
-    return tuple(q.map_nouns(turn, resolve) for turn in turns)
-
-
 def _types(children: list[Any]) -> set[str]:
     return {c.type for c in children if isinstance(c, Token)}
 
@@ -192,6 +196,7 @@ def _token(children: list[Any], *types: str) -> str:
 
 
 def _quality(word: str) -> Quality:
+    word = re.sub(r"^f[au]rthest (?:to )?(?:the )?(?=left|right)", "", word)
     return next(quality for stem, quality in _QUALITIES.items() if word.startswith(stem))
 
 
@@ -220,15 +225,13 @@ def _negate(predicate: q.Predicate) -> q.Predicate:
     return Related(predicate.kind, predicate.others, negated=True)
 
 
-def _join(kind: type[q.Both] | type[q.Either], parts: list[q.Proposition]) -> q.Proposition:
-    first, *rest = parts
-    for part in rest:
-        first = kind(first, part)
-    return first
-
-
-def _such(noun: Noun, *conditions: q.Predicate, quality: Quality | None = None) -> Noun:
-    return Noun(noun.head, noun.conditions + conditions, quality or noun.quality, noun.purpose)
+def _determiner(tokens: list[Token]) -> str:
+    for token in tokens:
+        if token.type in _DETERMINERS:
+            return _DETERMINERS[token.type]
+        if token.type in ("SOME", "NOBODY", "EVERYBODY", "EACH_OTHER"):
+            return _DETERMINED.get(token[:3], "no")
+    return ""
 
 
 class _Group(tuple[Noun, ...]):
@@ -249,7 +252,7 @@ class _Reader(Transformer):  # type: ignore[type-arg, unused-ignore]
         for child in children:
             if not isinstance(child, (Token, Tree)):
                 turns.extend(child if type(child) is list else [child])
-        return turns
+        return [q.Beyond() if left_over(turn) else turn for turn in turns]
 
     # Things
 
@@ -272,7 +275,10 @@ class _Reader(Transformer):  # type: ignore[type-arg, unused-ignore]
         words = [str(c) for c in _of(Token, children) if c.type in ("WORD", "OF", "COLOUR_NOUN")]
         purposes = [c for c in children if type(c) is str]
         head = singular(" ".join(words)) if words else ""
-        return _lift_purpose(head, conditions, qualities, "".join(purposes[:1]))
+        head = ONE if "ONE" in _types(children) else head
+        head = "person" if {"NOBODY", "EVERYBODY"} & _types(children) else head
+        noun = _lift_purpose(head, conditions, qualities, "".join(purposes[:1]))
+        return replace(noun, determiner=_determiner(_of(Token, children)))
 
     def all_of(self, children: list[Any]) -> _Group:
         return _Group(_of(Noun, children))
@@ -299,18 +305,21 @@ class _Reader(Transformer):  # type: ignore[type-arg, unused-ignore]
 
     # Yes or no
 
-    def exists(self, children: list[Any]) -> q.Proposition:
+    def exists(self, children: list[Any]) -> q.Query:
         groups = _of(_Group, children) or [_Group(_of(Noun, children))]
-        return _join(groups[0].kind, [q.Exists(noun) for noun in groups[0]])
+        return there_are(groups[0], groups[0].kind)
 
     def exists_word(self, children: list[Any]) -> q.Proposition:
         return q.Exists(self.noun(children))
 
-    def exists_not(self, children: list[Any]) -> q.Proposition:
-        return q.Not(self.exists(children))
+    def exists_not(self, children: list[Any]) -> q.Query:
+        inner = self.exists(children)
+        if isinstance(inner, q.PROPOSITIONS) and not isinstance(inner, q.Both):
+            return q.Not(inner)
+        return q.Beyond()
 
     def neither_nor(self, children: list[Any]) -> q.Proposition:
-        return q.Not(_join(q.Either, [q.Exists(noun) for noun in _of(Noun, children)]))
+        return q.Not(join(q.Either, [q.Exists(noun) for noun in _of(Noun, children)]))
 
     def count_is(self, children: list[Any]) -> q.CountIs:
         word = _token(children, "NUMBER")
@@ -322,48 +331,67 @@ class _Reader(Transformer):  # type: ignore[type-arg, unused-ignore]
         first, second = _of(Noun, children)
         return q.More(first, second, _sign(_token(children, "MORE", "AS_MANY") or "more"))
 
-    def holds(self, children: list[Any]) -> q.Holds:
+    def holds(self, children: list[Any]) -> q.Proposition:
         noun, *predicates = [c for c in children if not isinstance(c, Token)]
+        if noun.determiner in INDEFINITE:
+            return claimed(noun, *predicates)
+        if noun.determiner == "all" or "ALL_OF" in _types(children):
+            return q.Holds(such(noun), tuple(predicates), every=True)
         return q.Holds(noun, tuple(predicates))
 
     def holds_not(self, children: list[Any]) -> q.Proposition:
-        return q.Not(self.holds(children))
+        noun, predicate = [c for c in children if not isinstance(c, Token)]
+        if noun.determiner in INDEFINITE and noun.determiner != "no":
+            return claimed(noun, _negate(predicate))
+        return q.Not(q.Holds(noun, (predicate,)))
 
-    def order(self, children: list[Any]) -> q.Order:
+    def order(self, children: list[Any]) -> q.Query:
         first, second = _of(Noun, children)
+        if "any" in (first.determiner, second.determiner):
+            return q.Beyond()
         return q.Order(first, second, _quality(_token(children, "COMPARATIVE")))
 
     def both(self, children: list[Any]) -> q.Proposition:
-        return _join(q.Both, [c for c in children if not isinstance(c, Token)])
+        return join(q.Both, [c for c in children if not isinstance(c, Token)])
 
     def either(self, children: list[Any]) -> q.Proposition:
-        return _join(q.Either, [c for c in children if not isinstance(c, Token)])
+        return join(q.Either, [c for c in children if not isinstance(c, Token)])
 
     # Open questions
 
     def count(self, children: list[Any]) -> list[q.Count]:
         first, *predicates = [c for c in children if not isinstance(c, Token)]
         nouns = first if isinstance(first, _Group) else (first,)
-        return [q.Count(_such(noun, *predicates)) for noun in nouns]
+        return [q.Count(such(noun, *predicates)) for noun in nouns]
 
     def colour(self, children: list[Any]) -> q.ColourOf:
         noun, *predicates = [c for c in children if not isinstance(c, Token)]
-        return q.ColourOf(_such(noun, *predicates))
+        return q.ColourOf(such(noun, *predicates))
 
     def where(self, children: list[Any]) -> q.Where:
-        return q.Where(_of(Noun, children)[0])
+        return q.Where(such(_of(Noun, children)[0]))
 
-    def distance(self, children: list[Any]) -> q.Distance:
-        return q.Distance(*_of(Noun, children))
+    def distance(self, children: list[Any]) -> q.Query:
+        nouns = _of(Noun, children)
+        if len(nouns) == 2:
+            nouns = [n for n in nouns if n not in _MYSELF or n.determiner in INDEFINITE]
+        elif "apart" in _token(children, "HOW_FAR") or "BETWEEN" in _types(children):
+            return q.Beyond()
+        return q.Distance(*nouns) if nouns else q.Beyond()
 
-    def choice(self, children: list[Any]) -> q.Choice:
+    def choice(self, children: list[Any]) -> q.Query:
         noun, *options = [c for c in children if not isinstance(c, Token)]
-        return q.Choice(noun, _complete(options))
+        return chosen(noun, complete(options))
 
-    def choice_of_relation(self, children: list[Any]) -> q.Choice:
+    def choice_of_relation(self, children: list[Any]) -> q.Query:
         noun, other = _of(Noun, children)
         kinds = [_relation(c) for c in _of(Token, children) if c.type == "REL"]
-        return q.Choice(noun, tuple(Related(kind, (other,)) for kind in kinds))
+        return chosen(noun, tuple(Related(kind, (other,)) for kind in kinds))
+
+    def choice_of_other(self, children: list[Any]) -> q.Query:
+        noun, *others = _of(Noun, children)
+        kind = _relation(_token(children, "REL"))
+        return chosen(noun, tuple(Related(kind, (other,)) for other in others))
 
     def kind(self, children: list[Any]) -> q.Query:
         options = _of(_Group, children)[0]
@@ -381,7 +409,7 @@ class _Reader(Transformer):  # type: ignore[type-arg, unused-ignore]
         parts = [c for c in children if not isinstance(c, Token)]
         word = _token(children, "SUPERLATIVE", "COMPARATIVE")
         noun, *predicates = parts if parts else [Noun("")]
-        noun = _such(noun, *predicates, quality=_quality(word) if word else None)
+        noun = such(noun, *predicates, quality=_quality(word) if word else None)
         if noun.quality is None and not noun.conditions:
             return q.Beyond()
         several = "are" in children and noun.quality is None
@@ -393,7 +421,7 @@ class _Reader(Transformer):  # type: ignore[type-arg, unused-ignore]
         conditions = [c for c in parts if isinstance(c, (IsColour, Related))]
         if "NOT" in _types(children):
             conditions = [_negate(c) for c in conditions]
-        return q.Everything(_such(noun, *conditions))
+        return q.Everything(such(noun, *conditions))
 
     def beyond(self, children: list[Any]) -> q.Beyond:
         return q.Beyond()
@@ -413,15 +441,3 @@ def _lift_purpose(
                 bare = Noun(last.head, last.conditions, last.quality)
                 conditions[at] = Related(condition.kind, (*others, bare), condition.negated)
     return Noun(head, tuple(conditions), qualities[0] if qualities else None, purpose)
-
-
-def _complete(options: list[q.Predicate]) -> tuple[q.Predicate, ...]:
-    """'left or right of the bowl': the left is the bowl's too."""
-    last = options[-1]
-    sides = {RelationKind.LEFT: RelationKind.LEFT_OF, RelationKind.RIGHT: RelationKind.RIGHT_OF}
-    if not isinstance(last, Related) or not last.others:
-        return tuple(options)
-    return tuple(
-        Related(sides[o.kind], last.others) if isinstance(o, Related) and o.kind in sides else o
-        for o in options
-    )

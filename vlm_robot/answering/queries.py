@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -74,12 +74,15 @@ class Noun:
         conditions: what must hold of it.
         quality: which of several is meant ('the nearest'); None: any.
         purpose: what it is for ('drink from'); empty: anything.
+        determiner: 'the', 'a', 'any', 'all', 'no' or empty: how it was spoken of, for the parser,
+            which makes other queries of it; it makes no other noun.
     """
 
     head: str
     conditions: tuple[Predicate, ...] = ()
     quality: Quality | None = None
     purpose: str = ""
+    determiner: str = field(default="", compare=False, repr=False)
 
     def __str__(self) -> str:
         colours = [c.colour for c in self.conditions if isinstance(c, IsColour)]
@@ -110,10 +113,11 @@ class More(NamedTuple):
 
 
 class Holds(NamedTuple):
-    """Is it so of the thing?"""
+    """Is it so of the thing, or of `every` one?"""
 
     noun: Noun
     predicates: tuple[Predicate, ...]
+    every: bool = False
 
 
 class Order(NamedTuple):
@@ -239,11 +243,15 @@ PROPOSITIONS = (Exists, CountIs, More, Holds, Order, Both, Either, Not)
 
 
 def map_nouns(query: Any, change: Callable[[Noun], Noun]) -> Any:
-    """The same query with `change` applied to each of its nouns, in the order of speech."""
+    """The same query with `change` applied to each of its nouns, in the order of speech.
+
+    A noun comes before those that its conditions name.
+    """
     if isinstance(query, Noun):
-        return change(query)
+        changed = change(query)
+        return replace(changed, conditions=map_nouns(changed.conditions, change))
     if isinstance(query, Related):
-        return replace(query, others=tuple(change(noun) for noun in query.others))
+        return replace(query, others=map_nouns(query.others, change))
     if isinstance(query, (Both, Either)):
         first = map_nouns(query.first, change)
         return type(query)(first, map_nouns(query.second, change))
@@ -262,8 +270,6 @@ def nouns_of(query: Query) -> Iterator[Noun]:
 
     def keep(noun: Noun) -> Noun:
         found.append(noun)
-        for condition in noun.conditions:
-            map_nouns(condition, keep)
         return noun
 
     map_nouns(query, keep)

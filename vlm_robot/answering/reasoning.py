@@ -121,6 +121,8 @@ class Reasoner:
 
     @_find.register
     def _holds(self, query: q.Holds) -> Finding:
+        if query.every:
+            return self._holds_of_all(query)
         found = self._referents(query.noun)
         likely, evidence = 1.0, found.evidence(found.seen())
         for predicate in query.predicates:
@@ -136,6 +138,26 @@ class Reasoner:
         presence = self._scene.presumed(found.best)
         for predicate in query.predicates:
             presence *= self._scene.others_presumed(predicate)
+        truth = max(likely, 1 - likely)
+        return Finding(text, presence, truth, _once(evidence), yes=yes, chance=0.5)
+
+    def _holds_of_all(self, query: q.Holds) -> Finding:
+        """Each thing that is there is so: the product of 1 - p(there) · (1 - p(so))."""
+        found = self._referents(query.noun)
+        there = np.ones(len(found.indices))
+        if found.best >= PRESENT:
+            found = self._scene.candidates(query.noun)
+            there = found.likely
+        each, presence = np.ones(len(there)), self._scene.presumed(found.best)
+        evidence = found.evidence(found.seen())
+        for predicate in query.predicates:
+            each *= self._held(predicate, found.indices)
+            presence *= self._scene.others_presumed(predicate)
+            evidence += self._rests_on(found, predicate)
+        likely = float(np.prod(1 - there * (1 - each)))
+        yes = likely >= PRESENT
+        said = " and ".join(w.said(p) for p in query.predicates)
+        text = f"{'' if yes else 'not '}all {w.named(query.noun, several=True)} are {said}"
         truth = max(likely, 1 - likely)
         return Finding(text, presence, truth, _once(evidence), yes=yes, chance=0.5)
 
@@ -360,10 +382,15 @@ class Reasoner:
             CannotTellError: a thing that it names isn't seen.
         """
         seen = found.seen()
-        holds, _, unseen = self._scene.holds(predicate, found.indices[seen])
+        holds = self._held(predicate, found.indices[seen])
+        return float(np.average(holds, weights=found.meant()[seen]))
+
+    def _held(self, predicate: Predicate, indices: NDArray[np.int64]) -> Floats:
+        """(K,) probability that `predicate` holds of each at `indices`; raises as `_truth`."""
+        holds, _, unseen = self._scene.holds(predicate, indices)
         if unseen:
             raise CannotTellError(Rule.PREMISE_UNSEEN, f"I see no {unseen[0]}.")
-        return float(np.average(holds, weights=found.meant()[seen]))
+        return holds
 
     def _rests_on(self, found: Candidates, predicate: Predicate) -> tuple[int, ...]:
         if not isinstance(predicate, Related):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 from rapidfuzz.distance import OSA
+from spellchecker import SpellChecker
 
 from vlm_robot.answering import queries as q
 from vlm_robot.answering.answerer import TextEncoder
@@ -187,6 +189,7 @@ class Understanding:
         if self._vocabulary:
             self._encoded_labels()
         _identifier()
+        _dictionary()
 
     def serves(self, purpose: str) -> tuple[str, ...]:
         """Labels of the vocabulary that serve `purpose` ('drink from'), best first."""
@@ -202,16 +205,10 @@ class Understanding:
         """Mend nouns that are one slip away from a label; `changes` were made before."""
 
         def mend(noun: Noun) -> Noun:
-            conditions = tuple(
-                q.Related(c.kind, tuple(mend(o) for o in c.others), c.negated)
-                if isinstance(c, q.Related)
-                else c
-                for c in noun.conditions
-            )
             head = self._slip_of(noun.head)
             if head != noun.head:
                 changes.append(f"'{noun.head}' as '{head}'")
-            return Noun(head, conditions, noun.quality, noun.purpose)
+            return replace(noun, head=head)
 
         queries = tuple(q.map_nouns(query, mend) for query in reading.queries)
         if not changes:
@@ -297,16 +294,24 @@ def _refuse_other_language(question: str) -> None:
         raise OtherLanguageError(f"this looks like language '{ranked[0][0]}'")
 
 
+@cache
+def _dictionary() -> SpellChecker:
+    return SpellChecker(distance=1)
+
+
 def _is_slip(word: str, meant: str, *, shortest: int) -> bool:
     """One slip of the fingers apart: letters swapped, or one too many, too few or wrong.
 
     In short words the last three more often make another word ('bug' and 'mug', 'hair' and
-    'chair'): under `shortest` letters, or six for a wrong letter, only swaps are mended.
+    'chair'): under `shortest` letters, or six for a wrong letter, only swaps are mended. So are
+    words that are ones ('tablet' and 'table'): a detector looks for any.
     """
     if word == meant or abs(len(word) - len(meant)) > 1 or OSA.distance(word, meant) != 1:
         return False
     if sorted(word) == sorted(meant):
         return True
+    if all(part in _dictionary() for part in word.split()):
+        return False
     if len(word) == len(meant):
         return len(word) >= 6
     return min(len(word), len(meant)) >= shortest and word not in (meant + "s", meant + "d")

@@ -89,6 +89,21 @@ def test_samples_are_answers_of_the_model(proposer):
     assert len(set(drawn)) > 1
 
 
+def test_a_checkpoints_own_nucleus_does_not_narrow_samples(proposer, monkeypatch):
+    decoder = proposer._model.text_decoder
+    monkeypatch.setattr(decoder.generation_config, "top_p", 1e-6)
+    torch.manual_seed(0)
+    assert len(set(proposer.sample(OPEN, draw(), count=5, cancel=CancelToken()))) > 1
+
+
+def test_of_a_question_that_is_too_long_the_beginning_counts(proposer):
+    places = proposer._model.config.text_config.max_position_embeddings
+    long = "what colour is the mug " * places
+    assert proposer.propose(long, draw(), cancel=CancelToken()).text
+    assert proposer.attention(long, draw()).shape == (2, 2)
+    assert proposer.understood(long, draw().image).shape[1] == places
+
+
 def test_attention_is_that_of_the_models_own_forward_pass(proposer, own):
     _, model, inputs = own
     given = inputs(OPEN)

@@ -7,10 +7,11 @@ import torch
 from kitchen import KITCHEN, draw
 from tiny_chat_models import save_blip, save_florence2, save_llava
 
-from vlm_robot.answering import CancelToken
+from vlm_robot.answering import AnswerCancelled, CancelToken, DeadlineExceeded
 from vlm_robot.answering.checked import CheckedAnswerer, closer
 from vlm_robot.answering.loading import load_proposer
 from vlm_robot.answering.proposal import FreeOptions, Proposal
+from vlm_robot.answering.server_options import ServerError
 from vlm_robot.answering.signals import agreement, share_inside
 from vlm_robot.models.checkpoint import find_checkpoint
 from vlm_robot.types import Detections, InputError, Verdict
@@ -70,6 +71,64 @@ def test_a_model_that_obeys_a_sign_is_not_believed(make_answerer, text, sign, ve
     model = Scripted(Proposal(text, 0.99, 0.0))
     answerer = CheckedAnswerer(model, verifier=make_answerer())
     assert answerer.answer(sign, draw(), cancel=CancelToken()).verdict is verdict
+
+
+class Failing(Scripted):
+    """Gives a first answer; every look after it ends in an error."""
+
+    def __init__(self, proposal, error):
+        super().__init__(proposal)
+        self.error = error
+        self.looks = 0
+
+    def propose(self, question, frame, *, cancel, on_text=None):
+        self.looks += 1
+        if self.looks > 1:
+            raise self.error
+        return self.proposal
+
+    def sample(self, question, frame, *, count, cancel):
+        raise self.error
+
+
+@pytest.fixture
+def ask_failing(make_answerer):
+    def ask_failing(error, **options):
+        model = Failing(Proposal("blue", 0.3, 0.5), error)
+        checked = CheckedAnswerer(model, verifier=make_answerer(), options=FreeOptions(**options))
+        return checked.conclude("What colour is the mug?", draw(), cancel=CancelToken()), model
+
+    return ask_failing
+
+
+@pytest.mark.parametrize(
+    "error", [ServerError("it is down"), DeadlineExceeded("too late")], ids=["server", "deadline"]
+)
+@pytest.mark.parametrize(
+    ("options", "looks"),
+    [({}, 2), ({"samples": 3, "second_look": 0.0}, 1)],
+    ids=["a second look", "samples"],
+)
+def test_a_further_look_that_fails_leaves_the_first_answer(ask_failing, error, options, looks):
+    found, model = ask_failing(error, **options)
+    assert (found.proposal.text, found.verdict) == ("blue", Verdict.CONTRADICTED)
+    assert not found.looked_twice
+    assert found.signals.sample_agreement is None
+    assert model.looks == looks
+
+
+@pytest.mark.parametrize("options", [{}, {"samples": 3}], ids=["a second look", "samples"])
+def test_a_cancel_in_a_further_look_ends_the_answer(ask_failing, options):
+    with pytest.raises(AnswerCancelled):
+        ask_failing(AnswerCancelled("taken back"), **options)
+
+
+def test_samples_are_compared_in_what_is_asked(make_answerer):
+    model = Scripted(Proposal("There are five red chairs.", 0.9, 0.0))
+    model.sample = lambda *_, **__: ("There are two red chairs.", "Five.")
+    checked = CheckedAnswerer(model, verifier=make_answerer(), options=FreeOptions(samples=2))
+    found = checked.conclude("How many red chairs are there?", draw(), cancel=CancelToken())
+    assert found.signals.sample_agreement == 0.5
 
 
 @pytest.mark.parametrize(

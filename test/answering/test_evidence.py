@@ -100,6 +100,56 @@ def test_answers_with_the_boxes_they_rest_on(ask, question, text, evidence):
         assert phrases(answer) == evidence
 
 
+RED_PAIR_AND_BLUE = (
+    ("mug", (100, 240, 140, 290), 1.9, (200, 20, 20), 0.9),
+    ("mug", (300, 240, 340, 290), 1.9, (200, 20, 20), 0.9),
+    ("mug", (500, 240, 540, 290), 1.9, (30, 60, 200), 0.9),
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("are all mugs red?", "No: not all mugs are red."),
+        ("is every mug red?", "No: not all mugs are red."),
+        ("are all red mugs red", "Yes: all red mugs are red."),
+        ("are any mugs blue?", "Yes: I see a blue mug."),
+        ("are any mugs green?", "No: I see no green mug: I see a mug, and it is red."),
+        ("are no mugs blue", "No: I see a blue mug."),
+    ],
+)
+def test_all_and_any_of_several(ask, question, text):
+    assert ask(question, RED_PAIR_AND_BLUE).text == text
+
+
+def test_all_of_two_that_are_so(ask):
+    assert ask("are all mugs red?", RED_PAIR_AND_BLUE[:2]).text == "Yes: all mugs are red."
+
+
+def test_all_of_a_faint_one_is_what_it_is(ask):
+    question = "are all mugs blue?"
+    assert ask(question, scored("mug", 0.2)).text == "No: not all mugs are blue."
+
+
+def test_all_of_none_is_not_told(ask):
+    answer = ask("are all dogs red?")
+    assert answer.verdict is Verdict.ABSTAINED
+    assert answer.text == "I see no dog."
+
+
+@pytest.mark.parametrize(
+    ("question", "lead"),
+    [
+        ("is anything on the table?", "Yes: I see a mug, a bowl and a bottle."),
+        ("is nothing on the table?", "No: I see a mug, a bowl and a bottle."),
+        ("are there no dogs or knives?", "Yes: I see no dog, and I see no knife."),
+        ("is there nobody in the room?", "Yes: I see no person."),
+    ],
+)
+def test_any_and_no_as_whole_questions(ask, question, lead):
+    assert ask(question).text == lead
+
+
 def test_distance_is_that_of_the_nearest_one(ask):
     answer = ask("how far is the nearest chair")
     assert answer.text == "The nearest chair is 1.71 m away."  # 1.5 m ahead, 0.75 m left, 0.33 down
@@ -280,6 +330,13 @@ def test_without_depth_what_takes_depth_is_not_told(ask, question):
     answer = ask(question, depth=False)
     assert answer.verdict is Verdict.ABSTAINED
     assert answer.text == "That takes depth: no depth for this image."
+
+
+@pytest.mark.parametrize("score", [0.06, 0.85], ids=["faint", "clear"])
+def test_without_depth_faint_things_that_are_taken_for_granted_are_not_placed(ask, score):
+    answer = ask("is the mug behind the table?", scored("mug", score), depth=False)
+    assert answer.verdict is Verdict.ABSTAINED
+    assert answer.text.startswith("That takes depth")
 
 
 def test_the_cameras_own_reason_for_missing_depth_is_passed_on(make_answerer):

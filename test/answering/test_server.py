@@ -20,8 +20,8 @@ from vlm_robot.answering import AnswerCancelled, CancelToken, DeadlineExceeded
 from vlm_robot.answering.answerer import server_proposer
 from vlm_robot.answering.checked import CheckedAnswerer
 from vlm_robot.answering.proposal import FreeOptions
-from vlm_robot.answering.server import ServerAnswerer, ServerError, ServerProposer
-from vlm_robot.answering.server_options import ServerOptions
+from vlm_robot.answering.server import ServerAnswerer, ServerProposer
+from vlm_robot.answering.server_options import ServerError, ServerOptions
 from vlm_robot.models.checkpoint import ModelError
 from vlm_robot.planning.goals.loading import load_interpreter
 from vlm_robot.types import InputError, Verdict
@@ -168,6 +168,23 @@ def test_a_server_that_hangs_is_left_after_the_timeout(ask, behaviour):
     answer = ask(behaviour, "What colour is the mug?", timeout=0.5)
     assert "gave no answer in 0.5 s" in answer.text
     assert time.monotonic() - start < 5.0
+
+
+def test_all_calls_for_a_question_share_its_time_and_the_next_has_its_own(proposer):
+    slow, cancel = proposer("hang-once", timeout=0.5, retries=0, model="tiny"), CancelToken()
+    with pytest.raises(ServerError):
+        slow.propose(OPEN, draw(), cancel=cancel)
+    with pytest.raises(ServerError):
+        slow.sample(OPEN, draw(), count=1, cancel=cancel)
+    assert slow.propose(OPEN, draw(), cancel=CancelToken()).text == "Porcelain."
+
+
+def test_a_refusal_that_has_another_cause_does_not_end_the_asking_for_chances(proposer):
+    refused_once = proposer("refuses-first-two", retries=0)
+    with pytest.raises(ServerError, match="status 400"):
+        refused_once.propose("Is there a mug?", draw(), cancel=CancelToken())
+    found = refused_once.propose("Is there a mug?", draw(), cancel=CancelToken())
+    assert found.probability == pytest.approx(0.9, abs=0.001)
 
 
 def test_a_server_that_is_down(make_answerer):

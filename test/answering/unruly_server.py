@@ -66,6 +66,20 @@ class Unruly(BaseHTTPRequestHandler):
     def be_hang(self, body):
         RELEASED.wait(60)
 
+    def be_hang_once(self, body):
+        if ASKED["hang-once"] == 1:
+            RELEASED.wait(60)
+        else:
+            self.be_good(body)
+
+    def be_refuses_first_two(self, body):
+        if ASKED["refuses-first-two"] <= 2:
+            self.whole(400, '{"error": {"message": "the image is too large"}}')
+        elif "logprobs" in body:
+            self.be_sure(body)
+        else:
+            self.be_good(body)
+
     def be_hang_midway(self, body):
         self.start()
         self.send(chunk("Porce"))

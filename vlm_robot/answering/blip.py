@@ -68,14 +68,14 @@ class BlipProposer:
         """`count` answers drawn at random; see `Proposer`."""
         cancel.check()
         understood = self.understood(question, frame.image).expand(count, -1, -1)
-        drawn = {"do_sample": True, "temperature": self._temperature, "top_k": 0}
+        drawn = {"do_sample": True, "temperature": self._temperature, "top_k": 0, "top_p": 1.0}
         made = self._generate(understood, cancel, **drawn)
         return tuple(self._processor.batch_decode(made.sequences, skip_special_tokens=True))
 
     @torch.inference_mode()
     def attention(self, question: str, frame: Frame) -> NDArray[np.float32]:
         """Where the question's tokens looked, mean over the last layer's heads; see `Attends`."""
-        asked = self._processor.tokenizer(question, return_tensors="pt").to(self._model.device)
+        asked = self._tokens(question)
         layers = self._model.text_encoder(
             input_ids=asked["input_ids"],
             attention_mask=asked["attention_mask"],
@@ -90,13 +90,20 @@ class BlipProposer:
 
     def understood(self, question: str, image: Image) -> Tensor:
         """The question as the model understands it in view of the image, (1, tokens, width)."""
-        asked = self._processor.tokenizer(question, return_tensors="pt").to(self._model.device)
+        asked = self._tokens(question)
         found: Tensor = self._model.text_encoder(
             input_ids=asked["input_ids"],
             attention_mask=asked["attention_mask"],
             encoder_hidden_states=self._features(image),
         )[0]
         return found
+
+    def _tokens(self, question: str) -> Any:
+        """The question's beginning, as far as the text encoder has places for it."""
+        most = self._model.config.text_config.max_position_embeddings
+        tokenizer = self._processor.tokenizer
+        asked = tokenizer(question, truncation=True, max_length=most, return_tensors="pt")
+        return asked.to(self._model.device)
 
     def _features(self, image: Image) -> Tensor:
         if self._seen is None or self._seen[0] is not image:

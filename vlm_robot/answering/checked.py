@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vlm_robot.answering.answerer import CancelToken
+from vlm_robot.answering.answerer import CancelToken, DeadlineExceeded
 from vlm_robot.answering.chat.boxes import WrittenBox
 from vlm_robot.answering.evidence import VERDICTS, EvidenceAnswerer, check_question
+from vlm_robot.answering.parsing import only_query
 from vlm_robot.answering.proposal import Attends, FreeOptions, Proposal, Proposer
 from vlm_robot.answering.scene import PRESENT, Rule
+from vlm_robot.answering.server_options import ServerError
 from vlm_robot.answering.signals import Signals, agreement, share_inside
 from vlm_robot.answering.trust import Trust, joined
 from vlm_robot.answering.verification import Verification, verify
 from vlm_robot.types import Answer, Detections, Frame, Verdict
 
+_LOG = logging.getLogger(__name__)
+_NO_TIME = (ServerError, DeadlineExceeded)
+"""What ends a look that the answer can do without; a cancel ends the answer too."""
 _MARGIN = 0.5
 """Of a box's sides, added around it for the second look."""
 _MOST_OF_IMAGE = 0.6
@@ -122,8 +128,12 @@ class CheckedAnswerer:
         part = closer(frame, first.verification.evidence)
         if part is None:
             return first
-        again = self.proposer.propose(question, part, cancel=cancel)
-        second = self._check(question, frame, again._replace(boxes=()), cancel)
+        try:
+            again = self.proposer.propose(question, part, cancel=cancel)
+            second = self._check(question, frame, again._replace(boxes=()), cancel)
+        except _NO_TIME as error:
+            _LOG.info("the first answer stays, without a second look: %s", error)
+            return first
         return replace(max(first, second, key=lambda c: c.confidence), looked_twice=True)
 
     def _check(
@@ -157,8 +167,12 @@ class CheckedAnswerer:
         if not self._options.samples:
             return None
         count = self._options.samples
-        drawn = self.proposer.sample(question, frame, count=count, cancel=cancel)
-        return agreement(text, drawn)
+        try:
+            drawn = self.proposer.sample(question, frame, count=count, cancel=cancel)
+        except _NO_TIME as error:
+            _LOG.info("the answer stays, without samples: %s", error)
+            return None
+        return agreement(text, drawn, only_query(question))
 
 
 def closer(frame: Frame, evidence: Detections) -> Frame | None:

@@ -23,8 +23,9 @@ import numpy as np
 from vlm_robot.answering import queries as q
 from vlm_robot.answering import wording as w
 from vlm_robot.answering.answerer import AnswerOptions, CancelToken, TextEncoder
+from vlm_robot.answering.colours import COLOURS
 from vlm_robot.answering.confidence import fitted, signals
-from vlm_robot.answering.parsing import IT, NotUnderstoodError, singular
+from vlm_robot.answering.parsing import IT, NUMBER_WORDS, NotUnderstoodError, plural, singular
 from vlm_robot.answering.quality import measure
 from vlm_robot.answering.reasoning import Finding, Reasoner
 from vlm_robot.answering.scene import CannotTellError, Rule, Scene
@@ -36,6 +37,16 @@ from vlm_robot.types import Answer, Detections, Frame, InputError, Verdict
 _ENCODED_KEPT = 64
 _LOOSE_FACTOR = 0.85
 """Part of the confidence that is left where the question's meaning was a guess."""
+_IMAGE_WORDS = frozenset(("picture", "image", "photo"))
+_AMBIGUOUS = _IMAGE_WORDS | {"can", "glass", "orange"}
+"""Labels that in most sentences are something else: the image, a verb, a material, a colour."""
+_INDEFINITE = f"an?|another|one|some|\\d+|{'|'.join(NUMBER_WORDS)}"
+_DEFINITE = "the|this|that|my|your|his|her|its|our|their|each|every|any"
+_AFTER = (
+    "is|are|was|were|and|or|but|in|on|at|by|with|to|from|near|next|behind|beside|under|above|below"
+    "|between|left|right|standing|lying|sitting"
+)
+"""Words that may follow a noun; after an adjective or a part of a compound they can't stand."""
 
 VERDICTS = {
     Rule.CLEAR_EVIDENCE: Verdict.SUPPORTED,
@@ -167,6 +178,7 @@ class EvidenceAnswerer:
         ones = [*words, *map(singular, words)]
         pairs = [f"{a} {singular(b)}" for a, b in pairwise(words)]
         found = {*ones, *pairs} & set(self._options.vocabulary)
+        found = {n for n in found if n not in _AMBIGUOUS or _is_thing(n, text.lower())}
         return tuple(sorted(n for n in found if not any(n != m and n in m.split() for m in found)))
 
     def _look(self, frame: Frame, reading: Reading) -> Scene:
@@ -269,6 +281,15 @@ def check_question(question: str, frame: Frame | None, longest: int) -> None:
         raise InputError(
             f"the question has {len(question)} characters: {longest} are the most; ask in one line"
         )
+
+
+def _is_thing(label: str, text: str) -> bool:
+    """Whether `text` speaks of a thing by an ambiguous label: in the plural, or with an article."""
+    articles = _INDEFINITE if label in _IMAGE_WORDS else f"{_INDEFINITE}|{_DEFINITE}"
+    one = (
+        rf"(?:{articles}) (?:(?:{'|'.join(COLOURS)}) )?{label}(?=\W*$|\s*[,.;:!?]| (?:{_AFTER})\b)"
+    )
+    return re.search(rf"\b(?:{plural(label)}\b|{one})", text) is not None
 
 
 def _phrases(queries: tuple[q.Query, ...], vocabulary: tuple[str, ...]) -> tuple[str, ...]:

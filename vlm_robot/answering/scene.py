@@ -193,7 +193,7 @@ class Scene:
         supports: list[tuple[int, ...]] = [()] * len(indices)
         unseen: list[str] = []
         for condition in noun.conditions:
-            holds, rests_on, missing = self.holds(condition, indices)
+            holds, rests_on, missing = self._holds(condition, indices, chosen=False)
             likely *= holds * self.others_presumed(condition)
             unseen += missing
             supports = [(*a, *b) for a, b in zip(supports, rests_on, strict=True)]
@@ -210,8 +210,14 @@ class Scene:
             (K,) probabilities; the other detections that each rests on; related things not seen.
 
         Raises:
-            CannotTellError: depth is needed and missing.
+            CannotTellError: depth is needed and none of them has any.
         """
+        return self._holds(predicate, indices, chosen=True)
+
+    def _holds(
+        self, predicate: Predicate, indices: NDArray[np.int64], *, chosen: bool
+    ) -> tuple[Floats, list[tuple[int, ...]], list[str]]:
+        """As `holds`. Not `chosen`: of the detections those count that are there themselves."""
         nothing: list[tuple[int, ...]] = [()] * len(indices)
         if isinstance(predicate, IsColour):
             colour = COLOURS.index(predicate.colour)
@@ -220,7 +226,7 @@ class Scene:
         if not predicate.others:
             likely = in_image(predicate.kind, self.places.take(indices))
             return (1 - likely if predicate.negated else likely), nothing, []
-        likely, supports, unseen = self._related(predicate, indices)
+        likely, supports, unseen = self._related(predicate, indices, chosen=chosen)
         return (1 - likely if predicate.negated else likely), supports, unseen
 
     def presumed(self, likely: float) -> float:
@@ -277,7 +283,7 @@ class Scene:
         return order[kept]
 
     def _related(
-        self, predicate: Related, indices: NDArray[np.int64]
+        self, predicate: Related, indices: NDArray[np.int64], *, chosen: bool
     ) -> tuple[Floats, list[tuple[int, ...]], list[str]]:
         groups = [self.candidates(noun) for noun in predicate.others]
         names = [str(noun) for noun in predicate.others]
@@ -295,7 +301,7 @@ class Scene:
             flat = likely.reshape(len(indices), -1)
         else:
             flat = related(predicate.kind, things, others[0]) * weights[0]
-            self._need_depth(flat, indices)
+            self._need_depth(flat, indices, chosen=chosen)
             likely = flat
         best = np.nanargmax(np.nan_to_num(flat), axis=1)
         values = np.nan_to_num(flat[np.arange(len(indices)), best])
@@ -311,10 +317,11 @@ class Scene:
         ]
         return values, supports, unseen
 
-    def _need_depth(self, likely: Floats, indices: NDArray[np.int64]) -> None:
-        seen = self.present[indices] >= PRESENT
-        if seen.any() and np.isnan(likely[seen]).all():
-            raise CannotTellError(Rule.NO_DEPTH, self.why_no_depth(int(indices[seen.argmax()])))
+    def _need_depth(self, likely: Floats, indices: NDArray[np.int64], *, chosen: bool) -> None:
+        # What a question takes for granted was chosen as it is, however faint it looks.
+        weighed = (self.present[indices] >= PRESENT) | chosen
+        if weighed.any() and np.isnan(likely[weighed]).all():
+            raise CannotTellError(Rule.NO_DEPTH, self.why_no_depth(int(indices[weighed.argmax()])))
 
     def why_no_depth(self, index: int) -> str:
         """Why detection `index` has no place in space."""

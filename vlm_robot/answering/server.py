@@ -33,7 +33,7 @@ from vlm_robot.answering.proposal import (
     family_scale,
     free_prompt,
 )
-from vlm_robot.answering.server_options import ServerOptions
+from vlm_robot.answering.server_options import ServerError, ServerOptions
 from vlm_robot.models.checkpoint import ModelError
 from vlm_robot.types import Answer, Frame, Image
 
@@ -55,10 +55,6 @@ _MENDS = {
     " `server_model`",
     429: "it is asked too much",
 }
-
-
-class ServerError(ConnectionError):
-    """The server gave no answer. The text says why, and never holds the key."""
 
 
 class Said(NamedTuple):
@@ -89,6 +85,7 @@ class ServerProposer:
         self._client = openai.OpenAI(base_url=url, api_key=self._key or "none", max_retries=0)
         self._model = server.model
         self._tells_chances = True
+        self._asked: tuple[str, CancelToken, float] | None = None
 
     @property
     def name(self) -> str:
@@ -109,7 +106,7 @@ class ServerProposer:
             ServerError: the server gave no answer within its time.
         """
         cancel.check()
-        until = time.monotonic() + min(self._server.timeout, cancel.seconds_left - _RESERVE)
+        until = self._end_of(question, cancel)
         self._find_model(until, cancel)
         scale = family_scale(self._model)
         image = within(frame.image, self._options.most_pixels)
@@ -131,7 +128,7 @@ class ServerProposer:
         Raises:
             ServerError: the server gave no answer within its time.
         """
-        until = time.monotonic() + min(self._server.timeout, cancel.seconds_left - _RESERVE)
+        until = self._end_of(question, cancel)
         self._find_model(until, cancel)
         options = answer_options(question)
         scale = family_scale(self._model)
@@ -153,6 +150,16 @@ class ServerProposer:
         self._find_model(until, cancel)
         content = [{"type": "text", "text": prompt}]
         return self._reply(content, until, cancel, _Words(None), most_tokens=most_tokens).text
+
+    def _end_of(self, question: str, cancel: CancelToken) -> float:
+        """time.monotonic() at which all calls for a question must be done.
+
+        The same question with the same token is the one asked before.
+        """
+        if self._asked is None or self._asked[0] != question or self._asked[1] is not cancel:
+            left = min(self._server.timeout, cancel.seconds_left - _RESERVE)
+            self._asked = question, cancel, time.monotonic() + left
+        return self._asked[2]
 
     def _find_model(self, until: float, cancel: CancelToken) -> None:
         if self._model:
@@ -191,8 +198,9 @@ class ServerProposer:
             except openai.APIStatusError as error:
                 if not more or error.status_code not in (400, 422):
                     raise
+            said = self._stream(request, left, cancel, words)
             self._tells_chances = False  # `transformers serve` refuses to be asked for them
-            return self._stream(request, left, cancel, words)
+            return said
 
         return self._attempts(once, until, cancel, words)
 

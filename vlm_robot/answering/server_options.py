@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from vlm_robot.types import InputError
 
 
+class ServerError(ConnectionError):
+    """The server gave no answer. The text says why, and never holds the key."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServerOptions:
     """Which server, and how long to wait for it.
@@ -15,7 +19,8 @@ class ServerOptions:
         url: mostly ends in /v1; empty: OPENAI_BASE_URL of the environment.
         model: as the server calls it; empty: the first that it lists.
         key_file: a file that holds the key; empty: OPENAI_API_KEY of the environment, or none.
-        timeout: seconds for an answer, retries included; then the local backend answers.
+        timeout: seconds for a question, its calls and retries in all; then the local backend
+            answers.
         retries: further attempts where the server is busy or breaks off.
     """
 

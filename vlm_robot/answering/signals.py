@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vlm_robot.answering.verification import says_the_same
+from vlm_robot.answering.comparison import says_the_same
+from vlm_robot.answering.queries import Query
 
 Floats = NDArray[np.floating]
 _FINE = 8
@@ -38,11 +39,11 @@ class Signals:
     box_attention: float | None = None
 
 
-def agreement(text: str, drawn: Sequence[str]) -> float | None:
-    """Share of `drawn` that say the same as `text`; None where there are none."""
+def agreement(text: str, drawn: Sequence[str], query: Query | None = None) -> float | None:
+    """Share of `drawn` that say the same as `text` in answer to `query`; None without any."""
     if not drawn:
         return None
-    return sum(_same(text, other) for other in drawn) / len(drawn)
+    return sum(_same(text, other, query) for other in drawn) / len(drawn)
 
 
 def share_inside(grid: Floats, boxes: Floats, size: tuple[int, int]) -> float | None:
@@ -64,9 +65,9 @@ def share_inside(grid: Floats, boxes: Floats, size: tuple[int, int]) -> float | 
     return float((grid * covered).sum())
 
 
-def _same(first: str, second: str) -> bool:
-    """By what can be compared (yes or no, colours, numbers), else by the words."""
-    compared = says_the_same(first, second)
+def _same(first: str, second: str, query: Query | None) -> bool:
+    """By what can be compared, else by the words."""
+    compared = says_the_same(first, second, query)
     return _words(first) == _words(second) if compared is None else compared
 
 

@@ -6,22 +6,20 @@ reasoning over boxes, and a look for every thing that the answer names.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from vlm_robot.answering import queries as q
 from vlm_robot.answering.answerer import CancelToken
-from vlm_robot.answering.colours import COLOURS
+from vlm_robot.answering.comparison import NEGATION, colours_in, colours_of, plain, says_the_same
 from vlm_robot.answering.evidence import EvidenceAnswerer
-from vlm_robot.answering.parsing import NUMBER_WORDS
 from vlm_robot.answering.scene import PRESENT, Rule
 from vlm_robot.types import Detections, Frame, Verdict
 
 UNSEEN = 0.2
 """A thing that the answer names and that is less likely there than this contradicts it."""
-_NEGATION = re.compile(r"\b(?:no|not|none|nothing|without|neither|never|isn't|aren't|don't)\b")
 
 
 @dataclass(frozen=True)
@@ -50,51 +48,47 @@ def verify(
         AnswerCancelled, DeadlineExceeded: through `cancel`.
     """
     reasoned = answerer.conclude(question, frame, cancel=cancel)
-    if reasoned.verdict in (Verdict.SUPPORTED, Verdict.UNVERIFIED):
-        same = says_the_same(text, reasoned.text)
+    queries = reasoned.reading.queries if reasoned.reading is not None else ()
+    query = queries[0] if len(queries) == 1 else None
+    if reasoned.verdict is Verdict.ABSTAINED:
+        return _mentions(text, frame, answerer)
+    boxes = reasoned.detections.take(np.array(reasoned.evidence, np.int64))
+    sure = reasoned.confidence
+    if reasoned.verdict is Verdict.CONTRADICTED:
+        if _takes_for_granted(text, reasoned.text, queries):
+            # However faint the thing itself is, what is said of it is likelier false than that.
+            return Verification(Rule.DISAGREES, min(1 - sure, UNSEEN), {}, boxes)
+    elif query is not None:
+        same = says_the_same(text, reasoned.text, query)
         if same is not None:
-            sure = reasoned.confidence
             rule = Rule.AGREES if same else Rule.DISAGREES
             if reasoned.verdict is not Verdict.SUPPORTED:
                 rule = Rule.UNCHECKED
-            boxes = reasoned.detections.take(np.array(reasoned.evidence, np.int64))
             return Verification(rule, sure if same else 1 - sure, {}, boxes)
-    return _mentions(text, frame, answerer)
+    looked = _mentions(text, frame, answerer)
+    if looked.rule is Rule.MENTIONS_SEEN and not _lists(query, text, reasoned.text, answerer):
+        # That the things named are there doesn't make it the answer to what is asked of them.
+        return replace(looked, rule=Rule.UNCHECKED)
+    return looked
 
 
-def says_the_same(first: str, second: str) -> bool | None:
-    """Whether two answers agree in what can be compared: yes or no, colours, numbers.
-
-    None where they have nothing of one kind.
-    """
-    for values in (_yes_or_no, _colours, _numbers):
-        one, two = values(first), values(second)
-        if one and two:
-            return bool(one & two)
-    return None
+def _takes_for_granted(text: str, reasoned: str, queries: Sequence[q.Query]) -> bool:
+    """Whether an answer goes along with a premise that reasoning finds false."""
+    asked = set[str]().union(*(colours_of(query) for query in queries))
+    one, two = (colours_in(plain(t)) - asked for t in (text, reasoned))
+    return not NEGATION.search(plain(text)) and not one & two
 
 
-def _yes_or_no(text: str) -> set[str]:
-    said = re.match(r"\W*(yes|no)\b", text.lower())
-    return {said[1]} if said else set()
-
-
-def _colours(text: str) -> set[str]:
-    words = re.findall(r"[a-z]+", text.lower().replace("gray", "grey"))
-    return set(COLOURS) & {
-        w for w, before in zip(words, ["", *words], strict=False) if before != "not"
-    }
-
-
-def _numbers(text: str) -> set[int]:
-    words = re.findall(r"\d+(?![\d.]*\d)|[a-z]+", text.lower())
-    named = {NUMBER_WORDS.index(w) for w in words if w in NUMBER_WORDS}
-    return named | {int(w) for w in words if w.isdigit()} | ({0} if "no" in words else set())
+def _lists(query: q.Query | None, text: str, reasoned: str, answerer: EvidenceAnswerer) -> bool:
+    """Whether things are asked for, and an answer names none but those that reasoning does."""
+    if not isinstance(query, (q.Everything, q.Which)) or query.noun.head:
+        return False
+    return set(answerer.named_in(text)) <= set(answerer.named_in(reasoned))
 
 
 def _mentions(text: str, frame: Frame, answerer: EvidenceAnswerer) -> Verification:
     """Look for every thing that an answer without a negation names."""
-    named: Sequence[str] = () if _NEGATION.search(text.lower()) else answerer.named_in(text)
+    named: Sequence[str] = () if NEGATION.search(text.lower()) else answerer.named_in(text)
     if not named:
         return Verification(Rule.UNCHECKED, None, {}, Detections.none())
     scene = answerer.seen(frame, named)

@@ -9,8 +9,8 @@ from vlm_robot.answering import AnswerCancelled, CancelToken, load_answerer
 from vlm_robot.answering.chat.backend import ChatProposer
 from vlm_robot.answering.chat.generation import Generated
 from vlm_robot.answering.checked import CheckedAnswerer
+from vlm_robot.answering.comparison import says_the_same
 from vlm_robot.answering.proposal import DATA_NOT_ORDERS, FreeOptions, answer_options
-from vlm_robot.answering.verification import says_the_same
 from vlm_robot.types import InputError, Verdict
 
 
@@ -99,6 +99,7 @@ def test_yes_or_no_comes_from_one_pass(ask):
         ("Is there a mug?", ("yes", "no")),
         ("is the mug red or blue", ("red", "blue")),
         ("is it a mug or a bowl", ("mug", "bowl")),
+        ("Is it a red mug or a blue mug?", ("red mug", "blue mug")),
         ("what colour is the mug", ()),
         ("why is the sky blue", ()),
     ],
@@ -164,6 +165,8 @@ def test_options_out_of_range_are_refused():
         ("3", "I see three chairs.", True),
         ("two chairs", "I see three chairs.", False),
         ("porcelain", "The mug is red.", None),
+        ("There are five red mugs.", "I see two red mugs.", False),
+        ("3.85 m", "The mug is 0.85 m away.", False),
     ],
 )
 def test_answers_are_compared_in_what_they_share(first, second, same):

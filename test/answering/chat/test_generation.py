@@ -142,6 +142,13 @@ def test_samples_are_drawn_at_random_and_end_on_a_cancel(model):
     hook.remove()
 
 
+def test_a_checkpoints_own_nucleus_does_not_narrow_samples(model, monkeypatch):
+    monkeypatch.setattr(model._model.generation_config, "top_p", 1e-6)
+    torch.manual_seed(0)
+    drawn = model.sample(model.inputs(IMAGE, PROMPT), count=3, most_tokens=6, cancel=CancelToken())
+    assert len(set(drawn)) > 1
+
+
 def test_questions_on_one_image_share_its_features(folder):
     model = load_chat_model(
         find_checkpoint(str(folder)), device=torch.device("cpu"), dtype=torch.float32

@@ -143,6 +143,7 @@ class ChatModel:
                 do_sample=True,
                 temperature=self._temperature,
                 top_k=0,
+                top_p=1.0,
                 stopping_criteria=StoppingCriteriaList([Ended(cancel)]),
             )
             cancel.check()

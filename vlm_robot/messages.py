@@ -62,29 +62,66 @@ def _raw_fields(message: Any) -> dict[str, Any]:
     }
 
 
-def intrinsics_from(message: Any) -> Intrinsics:
+def is_rectified(topic: str) -> bool:
+    """Whether an image topic carries rectified images: a word of its last name begins with 'rect'.
+
+    ROS marks them by nothing else: camera_info is the same beside the raw and the rectified image.
+    """
+    name = topic.removesuffix("/compressed").rpartition("/")[2]
+    return any(word.startswith("rect") for word in name.lower().split("_"))
+
+
+def intrinsics_from(message: Any, *, rectified: bool = False) -> Intrinsics:
     """Calibration of a sensor_msgs/CameraInfo; ROS 1 writes its fields in capitals.
+
+    Args:
+        rectified: it is wanted of the rectified image, not of the raw one.
 
     Raises:
         InputError: the calibration can't be one.
     """
     k, d = (message.k, message.d) if hasattr(message, "k") else (message.K, message.D)
+    model = message.distortion_model
+    if rectified:
+        p = message.p if hasattr(message, "p") else message.P
+        k, d, model = _rectified_matrix(k, d, p), (), ""
     return Intrinsics(
         width=message.width,
         height=message.height,
         matrix=np.array(k, dtype=np.float64).reshape(3, 3),
         distortion=tuple(float(value) for value in d),
-        model=message.distortion_model,
+        model=model,
     )
 
 
+def _rectified_matrix(k: Any, d: Any, p: Any) -> Any:
+    """The matrix of the rectified image: in P, or K where there was nothing to rectify."""
+    if np.any(p):
+        return np.reshape(p, (3, 4))[:, :3]
+    if np.any(d):
+        raise InputError(
+            "camera_info has distortion but no P for the rectified image: publish the whole"
+            " calibration, or use the raw image's topic"
+        )
+    return k
+
+
 def frame_from(
-    camera: str, image: Any, *, info: Any = None, depth: Any = None, depth_missing: str = ""
+    camera: str,
+    image: Any,
+    *,
+    info: Any = None,
+    depth: Any = None,
+    depth_missing: str = "",
+    rectified: bool = False,
 ) -> Frame:
     """A frame of what came for one stamp.
 
     A depth image or a calibration that is broken or doesn't fit costs the 3D, not the frame:
     `depth_missing` says why.
+
+    Args:
+        rectified: what `is_rectified` says of the image's topic.
 
     Raises:
         InputError: the image is broken.
@@ -92,18 +129,18 @@ def frame_from(
     pixels = image_from(image)
     intrinsics, metres = None, None
     try:
-        intrinsics = _fitting_intrinsics(info, pixels)
-        metres = _fitting_depth(depth, pixels)
+        intrinsics = _fitting_intrinsics(info, pixels, rectified)
+        metres = _fitting_depth(depth, pixels, image.header.frame_id)
     except InputError as error:
         depth_missing = str(error)
     stamp = nanoseconds(image.header.stamp)
     return Frame(camera, stamp, image.header.frame_id, pixels, metres, intrinsics, depth_missing)
 
 
-def _fitting_intrinsics(info: Any, pixels: Image) -> Intrinsics | None:
+def _fitting_intrinsics(info: Any, pixels: Image, rectified: bool) -> Intrinsics | None:
     if info is None:
         return None
-    intrinsics = intrinsics_from(info)
+    intrinsics = intrinsics_from(info, rectified=rectified)
     size = (pixels.shape[1], pixels.shape[0])
     if (intrinsics.width, intrinsics.height) not in (size, (0, 0)):
         raise InputError(
@@ -113,9 +150,15 @@ def _fitting_intrinsics(info: Any, pixels: Image) -> Intrinsics | None:
     return intrinsics
 
 
-def _fitting_depth(message: Any, pixels: Image) -> NDArray[np.float32] | None:
+def _fitting_depth(message: Any, pixels: Image, frame_id: str) -> NDArray[np.float32] | None:
     if message is None:
         return None
+    of_depth, of_image = message.header.frame_id.lstrip("/"), frame_id.lstrip("/")
+    if of_depth and of_image and of_depth != of_image:
+        raise InputError(
+            f"depth is in frame '{of_depth}', the image in '{of_image}':"
+            " publish depth registered to the image"
+        )
     try:
         depth = depth_from(message)
     except InputError as error:

@@ -45,7 +45,7 @@ class Intrinsics:
 
     Attributes:
         width, height: size of the image that `matrix` is for, pixels.
-        matrix: (3, 3) float64, K of CameraInfo, pixels.
+        matrix: (3, 3) float64, pixels: K of CameraInfo, or P's where the image is rectified.
         distortion: coefficients D in OpenCV's order (0, 4, 5, 8, 12 or 14 of them).
         model: `plumb_bob`, `rational_polynomial`, or empty for none.
     """
@@ -68,7 +68,8 @@ class Intrinsics:
         if self.model not in ("", "plumb_bob", "rational_polynomial"):
             raise InputError(
                 f"distortion model '{self.model}' isn't supported:"
-                " rectify the image or use plumb_bob or rational_polynomial"
+                " use the topic of the rectified image, such as image_rect, or calibrate for"
+                " plumb_bob or rational_polynomial"
             )
         object.__setattr__(self, "matrix", matrix)
 

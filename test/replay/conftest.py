@@ -129,14 +129,14 @@ class Messages:
         )  # fmt: skip
 
 
-def entries(ros1=False, frames=10):
+def entries(ros1=False, frames=10, period=SECOND // 10):
     """(topic, log time, message): two cameras, depth, calibration, TF, a map, candidate paths."""
     make = Messages(ros1)
     rng = np.random.default_rng(7)
     base = cv2.resize(rng.integers(0, 255, (6, 8, 3), np.uint8), (WIDTH, HEIGHT))
     out = [("/tf_static", START, make.tf(START, "base_link", "front_optical"))]
     for step in range(frames):
-        stamp = START + step * SECOND // 10
+        stamp = START + step * period
         late = stamp + SECOND // 100
         picture = np.roll(base, 3 * step, axis=1)
         depth = np.full((HEIGHT, WIDTH), 2000 + step, np.uint16)

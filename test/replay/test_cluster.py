@@ -7,14 +7,21 @@ import signal
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from vlm_robot.cli import main
 from vlm_robot.replay import cluster
-from vlm_robot.replay.cluster import LEAST_STEPS, split
+from vlm_robot.replay.agenda import Item
+from vlm_robot.replay.bag import Bag
+from vlm_robot.replay.cluster import LEAST_STEPS, do_part, split
+from vlm_robot.replay.events import Span
 from vlm_robot.replay.records import read_records
+from vlm_robot.replay.topics import find_topics
+from vlm_robot.replay.work import Work
+from vlm_robot.settings import Settings
 
 SECONDS = 120
 
@@ -28,6 +35,32 @@ def test_parts_follow_on_each_other_and_the_last_has_what_remains(first, steps, 
     assert [end for _, end in parts] == [start for start, _ in parts[1:]] + [None]
     assert len(parts) <= most
     assert all(end - start >= LEAST_STEPS for start, end in parts[:-1])
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param([(0, 5), (5, None)], id="the bag ends in the last part"),
+        pytest.param([(0, 5), (5, 40), (40, None)], id="the bag ends before the last part"),
+        pytest.param([(0, 11), (11, None)], id="the bag ends where a part does"),
+    ],
+)
+def test_what_was_never_asked_is_told_by_one_part(tiny_checkpoint, whole_bag, parts):
+    settings = Settings(detector=str(tiny_checkpoint("owlvit")), threshold=0.3)
+    with Bag(whole_bag) as bag:
+        topics = find_topics(bag)
+    settings = replace(settings, cameras=("front", "left"), topics=topics.cameras)
+    items = [Item("is it late?", at=5.0)]
+    work = Work(whole_bag, topics, settings, Span(), items, ["go"], batch=2)
+
+    def told(parts):
+        done = [do_part(work, *part) for part in parts]
+        records = [record for part in done for some, _ in part.results for record in some]
+        return [record | {"inference_ms": None} for record in records]
+
+    found = told(parts)
+    assert [record["topic"] for record in found if record["kind"] == "failure"] == ["front"]
+    assert found == told([(0, None)])
 
 
 @pytest.fixture(scope="module")

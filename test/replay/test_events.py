@@ -46,6 +46,18 @@ def test_a_frame_has_the_depth_and_the_calibration_of_its_stamp(whole_bag):
         np.testing.assert_allclose(frame.depth, (2000 + step) / 1000, rtol=1e-6)
 
 
+def test_a_rectified_image_has_the_projection_for_its_calibration(tmp_path, bags):
+    content = []
+    for topic, at, message in bags.entries(frames=3):
+        if topic == "/front/camera_info":
+            p = np.array([50.0, 0, 32, 0, 0, 50, 24, 0, 0, 0, 1, 0])
+            message = dataclasses.replace(message, d=np.full(5, 0.1), p=p)
+        content.append((topic.replace("/front/image_raw", "/front/image_rect"), at, message))
+    for frame in frames(read(bags.write(tmp_path / "bag", content))[0]):
+        assert frame.intrinsics.matrix[0, 0] == 50.0
+        assert frame.intrinsics.distortion == ()
+
+
 def test_a_camera_without_depth_says_nothing_of_it(whole_bag):
     assert {f.depth_missing for f in frames(read(whole_bag)[0], "left")} == {""}
 

@@ -137,6 +137,28 @@ def test_places_are_in_the_target_frame_at_the_images_stamp(replay, whole_bag, t
     assert placed
 
 
+@pytest.mark.parametrize(
+    "seconds",
+    [
+        pytest.param(1, id="a batch is longer than transforms are remembered"),
+        pytest.param(15, id="images are further apart than that"),
+    ],
+)
+def test_few_frames_a_second_are_placed_though_they_are_batched(replay, bags, tmp_path, seconds):
+    config = tmp_path / "node.yaml"
+    config.write_text("vlm_robot:\n  ros__parameters:\n    target_frame: odom\n")
+    content = [
+        entry
+        for entry in bags.entries(frames=40, period=seconds * bags.SECOND)
+        if not entry[0].startswith(("/left", "/candidate"))
+    ]
+    bag = bags.write(tmp_path / "bag", content)
+    _, out = replay(bag, *PROMPTS, "--config", str(config), "--batch", "32")
+    frames = records(out, "frame")
+    assert len(frames) == 40
+    assert {r for record in frames for r in record["places"]["reasons"]} <= {""}
+
+
 def test_the_mcap_holds_what_the_node_would_have_published(replay, whole_bag):
     _, out = replay(whole_bag, *PROMPTS, "--ask", "is there a chair?")
     with Bag(out / "results.mcap") as bag:
@@ -177,6 +199,35 @@ def test_questions_are_asked_at_their_times(replay, whole_bag, tmp_path):
         ("is there a mug?", "front", 4),
         ("is there a chair?", "left", 5),
         ("is there a mug?", "front", 8),
+    ]
+
+
+def test_what_was_never_asked_is_told_once_though_the_run_was_killed(
+    replay, whole_bag, tmp_path, monkeypatch
+):
+    agenda = tmp_path / "agenda.yaml"
+    agenda.write_text('questions: [{ask: "is it late?", at: 5}]\ngoals: [{goal: go, at: 6}]')
+    asked = ("--agenda", str(agenda))
+    with monkeypatch.context() as patch:
+        stop_after(patch, 8, kill)
+        with pytest.raises(KilledError):
+            replay(whole_bag, *asked)
+    code, out = replay(whole_bag, *asked, "--resume")
+    assert code == 1
+    late, goal = records(out, "failure")
+    assert "'is it late?' was never asked" in late["reason"]
+    assert "5.00 s, when it was due" in late["reason"]
+    assert "'go' was never asked" in goal["reason"]
+
+
+def test_what_was_due_before_the_start_is_not_asked_but_told(replay, whole_bag, tmp_path):
+    agenda = tmp_path / "agenda.yaml"
+    agenda.write_text('questions: [{ask: "is it early?", at: 0.2}, {ask: "is it late?", at: 0.7}]')
+    code, out = replay(whole_bag, "--agenda", str(agenda), "--start", "0.5")
+    assert code == 1
+    assert [record["question"] for record in records(out, "answer")] == ["is it late?"]
+    assert json.loads((out / "run.json").read_text())["warnings"] == [
+        "'is it early?' is left out: it was due at 0.20 s, before what is replayed"
     ]
 
 
@@ -355,6 +406,41 @@ def test_ctrl_c_leaves_valid_results_that_can_be_gone_on_with(replay, whole_bag,
     assert code == 0
     assert without_timing(out) == without_timing(whole)
     assert replay(whole_bag, *ASKED, "--resume")[0] == 0  # nothing is left to do
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        pytest.param([*PROMPTS, "lamp"], "another settings", id="other prompts"),
+        pytest.param([*PROMPTS, "--every", "3"], "another span", id="other frames"),
+        pytest.param([*PROMPTS, "--ask", "is it?"], "another questions", id="another question"),
+    ],
+)
+def test_a_finished_run_isnt_taken_for_one_of_other_arguments(
+    replay, whole_bag, capsys, arguments, told
+):
+    _, out = replay(whole_bag, *PROMPTS)
+    before = (out / "results.jsonl").read_bytes()
+    assert replay(whole_bag, *arguments, "--resume")[0] == 2
+    assert f"{told}: --resume needs the same" in capsys.readouterr().err
+    assert (out / "results.jsonl").read_bytes() == before
+
+
+def test_a_finished_run_isnt_taken_for_one_of_another_bag(replay, whole_bag, tmp_path, capsys):
+    replay(whole_bag)
+    other = shutil.copytree(whole_bag, tmp_path / "other")
+    assert replay(other, "--resume")[0] == 2
+    assert "another bag: --resume needs the same" in capsys.readouterr().err
+
+
+def test_a_finished_run_with_failures_has_its_exit_code_again(replay, bags, tmp_path):
+    content = bags.entries()
+    for topic, _, message in content:
+        if topic == "/left/image_raw/compressed":
+            message.data = message.data[:200]
+    bag = bags.write(tmp_path / "bag", content)
+    assert replay(bag)[0] == 1
+    assert replay(bag, "--resume")[0] == 1
 
 
 def test_the_command_ends_by_sigint_with_its_exit_code(detector, bags, tmp_path):

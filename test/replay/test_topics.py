@@ -8,14 +8,21 @@ from vlm_robot.replay.topics import find_topics
 from vlm_robot.settings import CameraSettings, Settings
 
 
-def bag_of(bags, path, *topics):
-    """A bag with one picture or depth image on each topic."""
+def bag_of(bags, path, *topics, compressed_depth="16UC1; jpeg compressed "):
+    """A bag with one picture or depth image on each topic.
+
+    Args:
+        compressed_depth: format of depth that compressed_image_transport coded.
+    """
     make = bags.Messages(ros1=False)
     picture = np.zeros((bags.HEIGHT, bags.WIDTH, 3), np.uint8)
     content = []
     for topic in topics:
         if "camera_info" in topic:
             message = make.camera_info(bags.START, "optical")
+        elif "depth" in topic and topic.endswith("compressed"):
+            message = make.jpeg(bags.START, "optical", picture)
+            message.format = compressed_depth
         elif "depth" in topic:
             message = make.image(bags.START, "optical", picture[..., 0].astype("u2"), "16UC1")
         elif "map" in topic:
@@ -72,6 +79,54 @@ def test_cameras_are_named_after_their_topics(tmp_path, bags, topics, cameras):
 def test_depth_is_that_of_the_same_camera(tmp_path, bags, topics, depth):
     with Bag(bag_of(bags, tmp_path / "bag", *topics)) as bag:
         assert find_topics(bag).cameras[0][1].depth == depth
+
+
+RAW_DEPTH = "/cam/depth/image_raw"
+ALIGNED = "/cam/aligned_depth_to_color/image_raw"
+
+
+@pytest.mark.parametrize(
+    "compressed_depth",
+    [
+        pytest.param("16UC1; jpeg compressed ", id="16 bits as JPEG"),
+        pytest.param("16UC1; png compressed ", id="16 bits as PNG"),
+        pytest.param("32FC1; tiff compressed", id="metres as TIFF"),
+        pytest.param("jpeg", id="a format that doesn't say what was coded"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("depths", "found"),
+    [
+        pytest.param([RAW_DEPTH], RAW_DEPTH, id="depth"),
+        pytest.param([ALIGNED, RAW_DEPTH], ALIGNED, id="aligned depth too"),
+    ],
+)
+def test_compressed_depth_beside_the_raw_is_no_camera(
+    tmp_path, bags, depths, found, compressed_depth
+):
+    raw = ["/cam/color/image_raw", *depths]
+    both = [*raw, *(f"{topic}/compressed" for topic in raw)]
+    path = bag_of(bags, tmp_path / "bag", *both, compressed_depth=compressed_depth)
+    with Bag(path) as bag:
+        assert find_topics(bag).cameras == (
+            ("cam_color", CameraSettings("/cam/color/image_raw", "", found)),
+        )
+
+
+@pytest.mark.parametrize(
+    ("form", "depth"),
+    [
+        pytest.param("16UC1; jpeg compressed ", "", id="JPEG keeps no measures"),
+        pytest.param("32FC1; tiff compressed", "", id="TIFF can't be read"),
+        pytest.param("16UC1; png compressed ", f"{RAW_DEPTH}/compressed", id="PNG can be read"),
+    ],
+)
+def test_compressed_depth_without_the_raw_is_no_camera_either(tmp_path, bags, form, depth):
+    topics = ["/cam/color/image_raw", f"{RAW_DEPTH}/compressed"]
+    with Bag(bag_of(bags, tmp_path / "bag", *topics, compressed_depth=form)) as bag:
+        assert [(n, topics.depth) for n, topics in find_topics(bag).cameras] == [
+            ("cam_color", depth)
+        ]
 
 
 def test_the_costmap_comes_before_the_bare_map(tmp_path, bags):

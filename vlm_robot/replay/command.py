@@ -145,9 +145,9 @@ def _replay(path: Path, arguments: argparse.Namespace, console: Console, do: Do)
             overwrite=arguments.overwrite,
             resume=arguments.resume,
         )
-        if output.is_complete:
+        if output.finished is not None:
             console.print(f"{output.path} is complete already")
-            return WHOLE
+            return _exit_code(output.finished)
         return _run_job(job, output, console, do)
 
 
@@ -194,7 +194,8 @@ class _Job:
             arguments.goal,
             arguments.batch or len(topics.cameras),
         )
-        self.work.agenda(bag)  # refuses what is for a camera that isn't replayed
+        agenda = self.work.agenda(bag)  # refuses what is for a camera that isn't replayed
+        bag.warnings += agenda.left_out
 
     def reader(self) -> EventReader:
         """The bag's events, from the start of the part that is asked for."""
@@ -228,7 +229,11 @@ def _run_job(job: _Job, output: Output, console: Console, do: Do) -> int:
             _report(job, output, summary)
     output.finish(summary, complete=outcome.complete)
     _print(summary, output.path, console)
-    if not outcome.complete:
+    return _exit_code(summary)
+
+
+def _exit_code(summary: Record) -> int:
+    if not summary["complete"]:
         return INTERRUPTED
     return WITH_LOSSES if summary["counts"].get("failure") or summary["warnings"] else WHOLE
 

@@ -14,7 +14,13 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any, NamedTuple, TypeAlias
 
-from vlm_robot.messages import candidate_from, frame_from, grid_from, nanoseconds
+from vlm_robot.messages import (
+    candidate_from,
+    frame_from,
+    grid_from,
+    is_rectified,
+    nanoseconds,
+)
 from vlm_robot.replay.bag import Bag, BagError, Message
 from vlm_robot.replay.topics import BagTopics
 from vlm_robot.stamp_pairing import Pair, StampPairing
@@ -34,6 +40,22 @@ class RawFrame(NamedTuple):
     info: Any
     depth: Any
     depth_missing: str
+    rectified: bool = False
+
+    def decode(self) -> Frame:
+        """Decode. A calibration that doesn't fit costs the 3D, not the frame.
+
+        Raises:
+            InputError: the image is broken.
+        """
+        return frame_from(
+            self.camera,
+            self.image,
+            info=self.info,
+            depth=self.depth,
+            depth_missing=self.depth_missing,
+            rectified=self.rectified,
+        )
 
 
 class FrameRead(NamedTuple):
@@ -98,13 +120,7 @@ def decoded(events: Iterator[Event | RawFrame]) -> Iterator[Event]:
             yield event
             continue
         try:
-            frame = frame_from(
-                event.camera,
-                event.image,
-                info=event.info,
-                depth=event.depth,
-                depth_missing=event.depth_missing,
-            )
+            frame = event.decode()
         except InputError as error:
             yield Failed(event.camera, event.stamp, event.log_time, str(error))
         else:
@@ -124,6 +140,7 @@ class EventReader:
         self._topics = topics
         self._span = span
         self._images = {t.image: name for name, t in topics.cameras}
+        self._rectified = {name: is_rectified(t.image) for name, t in topics.cameras}
         self._infos: dict[str, Any] = {}
         self._depths: dict[str, list[str]] = {}
         for name, camera in topics.cameras:
@@ -237,7 +254,8 @@ class EventReader:
         if stamp and stamp < self._last_arrival.get(camera, 0) - LOOK_AHEAD:
             self._times_set_back += 1  # a simulator was reset: what comes now comes after
         self._last_arrival[camera] = stamp
-        raw = RawFrame(camera, stamp, log_time, image, None, pair.depth, pair.missing)
+        rectified = self._rectified[camera]
+        raw = RawFrame(camera, stamp, log_time, image, None, pair.depth, pair.missing, rectified)
         self._wait(raw, stamp, log_time)
 
     def _wait(self, event: _Waiting, stamp: int, log_time: int) -> None:

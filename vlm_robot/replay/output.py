@@ -21,6 +21,8 @@ MCAP = "results.mcap"
 RUN = "run.json"
 REPORT = "report.html"
 _PROGRESS = "progress.json"
+_ASKED = "asked"
+"""Where the summary says what the run was asked for, as `Progress.run`."""
 SAVE_SECONDS = 0.5
 """A killed run does again what it did since it last saved; saving each batch costs a flush of the
 file system, a twentieth of the whole run."""
@@ -50,13 +52,13 @@ class Output:
     Attributes:
         path: the folder's final name.
         done: steps that are done, at first by the run that this one goes on from.
-        is_complete: there is nothing to go on with.
+        finished: the summary of a run that is complete: there is nothing to go on with; else None.
     """
 
     def __init__(self, path: Path, *, run: Any, overwrite: bool, resume: bool) -> None:
         self.path = path
         self.done = 0
-        self.is_complete = False
+        self.finished: Record | None = None
         self._partial = path.with_name(path.name + ".partial")
         self._run = json.loads(json.dumps(run))
         self._size = 0
@@ -97,15 +99,16 @@ class Output:
     def _read_progress(self) -> None:
         folder = self._partial if self._partial.exists() else self.path
         try:
-            progress = Progress(**json.loads((folder / _PROGRESS).read_text("utf-8")))
+            if (folder / _PROGRESS).exists():
+                progress = Progress(**json.loads((folder / _PROGRESS).read_text("utf-8")))
+            elif folder == self._partial:
+                progress = Progress(0, 0, self._run)  # killed before its first results
+            else:
+                self.finished = json.loads((folder / RUN).read_text("utf-8"))
+                progress = Progress(0, 0, self.finished.get(_ASKED))
         except FileNotFoundError as error:
-            if folder == self.path and (self.path / RUN).exists():
-                self.is_complete = True
-                return
-            if folder == self.path:
-                raise OutputError(f"{self.path} isn't the output of a replay") from error
-            progress = Progress(0, 0, self._run)  # killed before its first results
-        except (ValueError, TypeError) as error:
+            raise OutputError(f"{self.path} isn't the output of a replay") from error
+        except (ValueError, TypeError, AttributeError) as error:
             raise OutputError(f"{folder} can't be gone on with: {error}; --overwrite") from error
         if progress.run != self._run:
             raise OutputError(
@@ -150,7 +153,8 @@ class Output:
         try:
             self._file.close()
             write_mcap(read_records(self.results), self._partial / MCAP)
-            text = json.dumps(summary, ensure_ascii=False, indent=2) + "\n"
+            whole = summary | {_ASKED: self._run}
+            text = json.dumps(whole, ensure_ascii=False, indent=2) + "\n"
             (self._partial / RUN).write_text(text, "utf-8")
             if complete:
                 (self._partial / _PROGRESS).unlink(missing_ok=True)

@@ -13,9 +13,9 @@ from contextlib import closing
 from time import perf_counter
 from typing import NamedTuple, Protocol
 
-from vlm_robot.messages import add_transforms, frame_from
+from vlm_robot.messages import add_transforms, nanoseconds
 from vlm_robot.perception import Perception
-from vlm_robot.replay.agenda import Agenda, Item
+from vlm_robot.replay.agenda import SECOND, Agenda, Item
 from vlm_robot.replay.events import (
     Event,
     Failed,
@@ -115,7 +115,8 @@ class Runner:
             last: the step before which to end; None: the bag's end.
         """
         self._first = first
-        steps = in_steps(events, self._batch_size)
+        span = round(self._perception.settings.tf_buffer * SECOND) // 2
+        steps = in_steps(events, self._batch_size, span)
         work = prefetched(_decoded_between(steps, first, last), ahead=AHEAD)
         with closing(work):  # type: ignore[type-var]
             for step in work:
@@ -128,6 +129,9 @@ class Runner:
                 if isinstance(step.event, FrameRead):
                     on_done(Done(self.counts["frame"], step.event.log_time))
         self._finish_batch()
+        self._step += 1
+        if last is None or self._step < last:
+            self._fail_what_was_never_asked()
         return True
 
     @property
@@ -180,12 +184,18 @@ class Runner:
             self._newest[event.camera] = event
             return
         try:
-            self._newest[event.camera] = self._decoded(event)
+            self._newest[event.camera] = event.decode()
         except InputError:
             return  # it failed; what is due waits for the next
         for item in self._agenda.due(event.camera, event.log_time):
             if item.is_goal:
                 self._evaluated(item.text, event.log_time)
+
+    def _fail_what_was_never_asked(self) -> None:
+        """In a step of its own after the bag's last, so that it is done once."""
+        records = [failure_record(failed) for failed in self._agenda.never_asked()]
+        if records:
+            self._write(records)
 
     def _write(self, records: list[Record]) -> None:
         if not self._passes_by:
@@ -212,7 +222,7 @@ class Runner:
                 goal,
                 paths.candidates,
                 grid=self._grid,
-                frames=lambda: [self._decoded(newest) for newest in self._newest.values()],
+                frames=lambda: [_decoded(newest) for newest in self._newest.values()],
                 stamp=paths.stamp,
             )
         except InputError as error:
@@ -220,32 +230,39 @@ class Runner:
             return failure_record(Failed("candidate_paths", stamp, log_time, f"'{goal}': {error}"))
         return plan_record(plan, log_time)
 
-    def _decoded(self, newest: Frame | RawFrame) -> Frame:
-        if isinstance(newest, Frame):
-            return newest
-        return frame_from(
-            newest.camera,
-            newest.image,
-            info=newest.info,
-            depth=newest.depth,
-            depth_missing=newest.depth_missing,
-        )
+
+def _decoded(frame: Frame | RawFrame) -> Frame:
+    return frame if isinstance(frame, Frame) else frame.decode()
 
 
-def in_steps(events: Iterator[Event | RawFrame], batch: int) -> Iterator[Step]:
-    """Number the steps: `batch` images make one, and so does a message of candidate paths."""
-    number = images = 0
+def in_steps(events: Iterator[Event | RawFrame], batch: int, span: int) -> Iterator[Step]:
+    """Number the steps: `batch` images make one, and so does a message of candidate paths.
+
+    Images wait while transforms come, and must be looked at before theirs are forgotten: a step
+    also ends before an image or a transform that is more than `span` (ns) after its first image.
+    """
+    number = images = first = 0
     for event in events:
-        if isinstance(event, PathsRead):
+        if isinstance(event, PathsRead) or (first and _stamp(event) > first + span):
             number += bool(images)
-            yield Step(number, event)
-            number, images = number + 1, 0
-            continue
+            images = first = 0
         yield Step(number, event)
-        if isinstance(event, (RawFrame, Failed)):
+        if isinstance(event, PathsRead):
+            number += 1
+        elif isinstance(event, (RawFrame, Failed)):
             images += 1
+            first = first or event.stamp
             if images == batch:
-                number, images = number + 1, 0
+                number, images, first = number + 1, 0, 0
+
+
+def _stamp(event: Event | RawFrame) -> int:
+    """Of an image or of the newest transform, nanoseconds; 0 for what holds at any time."""
+    if isinstance(event, RawFrame):
+        return event.stamp
+    if isinstance(event, TransformsRead) and not event.static:
+        return max((nanoseconds(t.header.stamp) for t in event.message.transforms), default=0)
+    return 0
 
 
 def _decoded_between(steps: Iterator[Step], first: int, last: int | None) -> Iterator[Step]:

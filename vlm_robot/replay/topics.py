@@ -18,6 +18,8 @@ GRID = "nav_msgs/msg/OccupancyGrid"
 PATHS = "vlm_robot_msgs/msg/CandidatePaths"
 
 _DEPTH_ENCODINGS = ("16UC1", "32FC1")
+_NO_MEASURES = ("jpeg", "tiff")
+"""What compressed_image_transport makes of depth, too, and no depth can be had from."""
 
 
 class BagTopics(NamedTuple):
@@ -133,10 +135,13 @@ def _set_depth(bag: Bag, camera: str, topic: str) -> str:
 def _found_cameras(bag: Bag) -> dict[str, CameraSettings]:
     """All cameras, by name; of a picture recorded raw and compressed, the raw one counts."""
     images = [*_of_type(bag, IMAGE), *_of_type(bag, COMPRESSED_IMAGE)]
-    depths = [topic for topic in images if _is_depth(bag, topic)]
+    formats = {topic: _format(bag, topic) for topic in images}
+    of_depth = [topic for topic in images if _is_of_depth(topic, formats[topic])]
+    depths = [topic for topic in of_depth if not any(k in formats[topic] for k in _NO_MEASURES)]
+    depth_bases = {_base(topic) for topic in of_depth}
     pictures: dict[str, str] = {}
     for topic in images:
-        if topic not in depths:
+        if _base(topic) not in depth_bases:
             pictures.setdefault(_base(topic), topic)
     names: dict[str, CameraSettings] = {}
     for base, topic in sorted(pictures.items()):
@@ -155,18 +160,25 @@ def _base(topic: str) -> str:
     return topic.removesuffix("/compressed").removesuffix("/compressedDepth")
 
 
-def _is_depth(bag: Bag, topic: str) -> bool:
+def _format(bag: Bag, topic: str) -> str:
+    """How the pixels of a topic's first message are coded; empty where it can't be read."""
     message = next(iter(bag.messages([topic])), None)
     if message is None:
-        return False
+        return ""
     try:
         first = bag.decode(message)
     except BagError:
-        return False
-    if message.msgtype == COMPRESSED_IMAGE:
-        return "compresseddepth" in first.format.lower()
-    return first.encoding in _DEPTH_ENCODINGS or (
-        first.encoding == "mono16" and "depth" in topic.lower()
+        return ""
+    return str(first.format if message.msgtype == COMPRESSED_IMAGE else first.encoding)
+
+
+def _is_of_depth(topic: str, form: str) -> bool:
+    """Whether depth went into it, even where none can be had from it any more."""
+    encoding = form.partition(";")[0].strip()
+    return (
+        "compresseddepth" in form.lower()
+        or encoding in _DEPTH_ENCODINGS
+        or (encoding == "mono16" and "depth" in topic.lower())
     )
 
 

@@ -38,7 +38,8 @@ class Work:
 
     def agenda(self, bag: Bag) -> Agenda:
         """When what is due, by the bag's time."""
-        return Agenda(self.items, start=bag.start, cameras=self.settings.cameras)
+        cameras = self.settings.cameras
+        return Agenda(self.items, start=bag.start, cameras=cameras, begin=self.span.start)
 
     def steps(self, bag: Bag) -> int:
         """About how many steps it has, by the bag's index."""

@@ -87,6 +87,15 @@ def test_a_full_queue_refuses_and_says_how_many_wait(clock):
         scheduler.request(lambda: None, timeout=1)
 
 
+def test_a_job_of_the_node_itself_is_never_refused_nor_late(clock):
+    scheduler = active(clock=clock, request_queue=1)
+    scheduler.request(lambda: None, timeout=1)
+    future = scheduler.request(lambda: "done", own=True)
+    clock.now = 1_000_000 * SECOND
+    scheduler.take(block=False).run()
+    assert future.result(0) == "done"
+
+
 def test_a_cancelled_request_makes_room_and_is_not_run(clock):
     scheduler = active(clock=clock, request_queue=1)
     ran = []

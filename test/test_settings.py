@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vlm_robot.settings import CameraSettings, Settings, setting_infos
+from vlm_robot.settings import CameraSettings, Settings, setting_infos, unknown_names
 from vlm_robot.settings_table import settings_page
 from vlm_robot.types import InputError
 
@@ -26,6 +26,33 @@ def test_changed_keeps_the_rest():
     changed = settings.changed({"threshold": 0.5})
     assert (changed.threshold, changed.max_rate) == (0.5, 5.0)
     assert changed.camera("front").depth == "/d"
+
+
+def test_a_changed_image_brings_its_own_calibration():
+    changed = Settings().changed({"camera.image": "/hand/image_raw"})
+    assert changed.camera("camera").camera_info == "/hand/camera_info"
+
+
+@pytest.mark.parametrize("given", ["/other/camera_info", "/camera/camera_info"])
+def test_a_calibration_that_was_given_stays_when_the_image_changes(given):
+    settings = Settings.from_mapping({"camera.camera_info": given})
+    changed = settings.changed({"threshold": 0.5}).changed({"camera.image": "/hand/image_raw"})
+    assert changed.camera("camera").camera_info == given
+
+
+def test_an_empty_calibration_is_the_usual_one():
+    settings = Settings.from_mapping({"camera.camera_info": "/other/camera_info"})
+    changed = settings.changed({"camera.camera_info": ""})
+    assert changed.camera("camera").camera_info == "/camera/camera_info"
+
+
+def test_names_that_are_no_setting_are_all_told():
+    names = ["threshold", "treshold", "front.depht", "front.depth", "rear.image"]
+    assert unknown_names(names, ["front"]) == [
+        "camera 'front' has no setting 'depht': it has image, camera_info, depth",
+        "'rear.image' is of camera 'rear', which `cameras` doesn't name",
+        "there is no setting 'treshold'; docs/settings.md lists them all",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlm_robot.stamp_pairing import StampPairing
+from vlm_robot.stamp_pairing import PATIENCE, StampPairing
 
 SLOP = 10
+SECOND = 1_000_000_000
 
 
 def run(*events):
@@ -39,13 +40,40 @@ def test_a_later_depth_releases_an_image_whose_depth_was_lost():
     assert run(("i", 100), ("d", 150)) == [(100, None)]
 
 
+def images(seconds):
+    """Image events of so many seconds, ten a second."""
+    return [("i", stamp) for stamp in range(0, seconds * SECOND + 1, SECOND // 10)]
+
+
 def test_after_misses_no_image_waits_for_a_dead_depth_camera():
-    assert run(*[("i", stamp) for stamp in range(0, 500, 100)])[-1] == (400, None)
+    events = images(PATIENCE // SECOND + 1)
+    assert run(*events)[-1] == (events[-1][1], None)
+
+
+def test_after_the_clock_was_set_back_no_image_waits_for_a_dead_depth_camera():
+    events = [("d", 1000 * SECOND), *images(1)]
+    assert run(*events)[-1] == (SECOND, None)
+
+
+@given(
+    ratio=st.integers(1, 8),
+    period=st.integers(SECOND // 60, SECOND // 3),
+    delay=st.floats(0.01, 0.9),
+)
+def test_each_image_with_a_depth_of_its_own_is_paired_whatever_the_depths_rate(
+    ratio, period, delay
+):
+    with_depth = range(0, 40 * period, ratio * period)
+    events = [(stamp, "i", stamp) for stamp in range(0, 40 * period, period)]
+    events += [(stamp + delay * period, "d", stamp) for stamp in with_depth]
+    pairs = run(*[(kind, stamp) for _, kind, stamp in sorted(events)])
+    assert [pair for pair in pairs if pair[1] is not None] == [(s, s) for s in with_depth]
 
 
 def test_pairs_again_when_depth_comes_back():
-    events = [("i", stamp) for stamp in range(0, 500, 100)]
-    assert run(*events, ("d", 500), ("i", 500))[-1] == (500, 500)
+    now = (PATIENCE // SECOND + 2) * SECOND
+    events = images(PATIENCE // SECOND + 1)
+    assert run(*events, ("d", now), ("i", now))[-1] == (now, now)
 
 
 def test_a_missing_depth_has_its_reason():

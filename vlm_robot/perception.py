@@ -149,18 +149,18 @@ class Perception:
         return self._prompts.prompts
 
     def apply(self, settings: Settings) -> None:
-        """Take over settings that may change at run time."""
-        self.settings = settings
-        wanted = self._settings_prompts(settings)
-        told = len(self.prompts.phrases)
-        in_force = (self.prompts.phrases, self.prompts.thresholds[:told])
-        if (wanted.phrases, wanted.thresholds) != in_force:
-            self.set_prompts(
-                settings.prompts,
-                thresholds=settings.prompt_thresholds,
-                exemplars=self.prompts.exemplars,
-            )
+        """Take over settings that may change at run time; exemplars in force stay.
+
+        Raises:
+            InputError: the model can't take the prompts; all else is taken over.
+        """
+        # First: prompts that fail must not hold up what keeps the robot safe.
         self._evaluator.limits = robot_limits(settings)
+        self.settings = settings
+        now = self.prompts
+        wanted = self._settings_prompts(settings, now.exemplars)
+        if (wanted.phrases, wanted.thresholds) != (now.phrases, now.thresholds):
+            self._prompts = self.detector.encode(wanted.with_version(now.version + 1))
 
     def set_prompts(
         self,
@@ -343,7 +343,9 @@ class Perception:
         if not path.frame_id or path.frame_id == frame_id:
             return replace(path, frame_id=frame_id)
         try:
-            matrix = self.transforms.lookup(frame_id, path.frame_id, stamp)
+            matrix = self.transforms.lookup(
+                frame_id, path.frame_id, stamp, patience=self.transform_patience
+            )
         except FrameTreeError as error:
             raise InputError(
                 f"a path is in '{path.frame_id}' and the costmap in '{frame_id}': {error}"

@@ -8,6 +8,7 @@ request a waiting batch of frames has its turn, so neither starves the other.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -52,10 +53,14 @@ class Batch(NamedTuple, Generic[FrameT]):
 
 @dataclass(frozen=True)
 class Request:
-    """Work asked for by a service or action; its result goes to `future`."""
+    """Work asked for by a service or action; its result goes to `future`.
+
+    Attributes:
+        deadline: by the scheduler's clock, nanoseconds; infinity for none.
+    """
 
     work: Callable[[], Any]
-    deadline: int
+    deadline: float
     future: Future[Any]
 
     def run(self) -> None:
@@ -194,8 +199,13 @@ class Scheduler(Generic[FrameT]):
             self._cameras[camera].received += 1
             self._cameras[camera].failed += 1
 
-    def request(self, work: Callable[[], ResultT], *, timeout: float) -> Future[ResultT]:
+    def request(
+        self, work: Callable[[], ResultT], *, timeout: float = math.inf, own: bool = False
+    ) -> Future[ResultT]:
         """Queue `work` for the inference thread; it isn't started after `timeout` seconds.
+
+        Args:
+            own: it is a job of the node itself, which a full queue doesn't refuse.
 
         Raises:
             SchedulerBusyError: as many requests as allowed wait already.
@@ -205,12 +215,12 @@ class Scheduler(Generic[FrameT]):
             if self._closed:
                 raise SchedulerClosedError("the node is shutting down")
             self._requests = deque(r for r in self._requests if not r.future.cancelled())
-            if len(self._requests) >= self._request_queue:
+            if len(self._requests) >= self._request_queue and not own:
                 raise SchedulerBusyError(
                     f"{len(self._requests)} requests wait already: ask again later,"
                     " or raise request_queue"
                 )
-            request = Request(work, self._clock() + round(timeout * 1e9), Future())
+            request = Request(work, self._clock() + timeout * 1e9, Future())
             self._requests.append(request)
             self._changed.notify()
             return request.future
@@ -218,7 +228,8 @@ class Scheduler(Generic[FrameT]):
     def take(self, *, block: bool = True) -> Request | Batch[FrameT] | None:
         """The next job; None when closed, or when there is none and `block` is false."""
         while True:
-            self._pull()
+            if not self._closed:
+                self._pull()
             with self._changed:
                 job = None if self._closed else self._next()
                 if job is not None or self._closed or not block:
@@ -295,9 +306,8 @@ class Scheduler(Generic[FrameT]):
         return Batch(tuple(sorted(tickets, key=lambda ticket: ticket.received)))
 
     def _until_next_event(self) -> float | None:
-        """Seconds until a slot becomes due or a request late; None where nothing waits."""
+        """Seconds until a slot becomes due; None where nothing waits, as no request does here."""
         times = [c.due for c in self._cameras.values() if c.waiting is not None]
-        times += [r.deadline for r in self._requests]
         return max(0.0, (min(times) - self._clock()) / 1e9) if times else None
 
 

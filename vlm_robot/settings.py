@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import yaml
 
@@ -71,23 +71,26 @@ class CameraSettings:
         image: raw or compressed images; which of both is found out from the graph.
         camera_info: its calibration.
         depth: depth registered to the image, raw or compressedDepth.
+        derived: which of them nobody gave, so that they follow a change of the others.
     """
 
     image: str
     camera_info: str
     depth: str = ""
+    derived: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
     def for_camera(cls, name: str, topics: Mapping[str, str] = {}) -> CameraSettings:
-        """The topics of camera `name`: those in `topics`, the rest by ROS's habit."""
-        known = {f.name for f in dataclasses.fields(cls)}
-        if unknown := set(topics) - known:
-            raise InputError(
-                f"camera '{name}' has no setting '{min(unknown)}': it has image, camera_info, depth"
-            )
+        """The topics of camera `name`: those in `topics`, the rest or empty by ROS's habit."""
         image = topics.get("image") or f"/{name}/image_raw"
         info = f"{image.removesuffix('/compressed').rpartition('/')[0]}/camera_info"
-        return cls(image, topics.get("camera_info", info), topics.get("depth", ""))
+        made = cls(image, topics.get("camera_info") or info, topics.get("depth", ""))
+        # No field: `asdict` writes the fields into a replay's results.
+        object.__setattr__(made, "derived", frozenset(n for n in _TOPICS if not topics.get(n)))
+        return made
+
+
+_TOPICS = frozenset(f.name for f in dataclasses.fields(CameraSettings))
 
 
 @dataclass(frozen=True)
@@ -239,7 +242,9 @@ class Settings:
     server_retries: int = _setting(
         2, "Further attempts where the server is busy or breaks off.", low=0, high=10
     )
-    map_frame: str = _setting("map", "Frame of landmarks where a path set names no other.")
+    map_frame: str = _setting(
+        "map", "Frame that the doctor looks for transforms to where `target_frame` is empty."
+    )
     robot_radius: float = _setting(
         0.25, "Radius of the robot's footprint.", low=0.0, high=10.0, unit="m", at_run_time=True
     )
@@ -342,17 +347,12 @@ class Settings:
             InputError: a name isn't known or a value is wrong.
         """
         plain = {name: value for name, value in values.items() if "." not in name}
-        known = {info.name for info in setting_infos()}
-        if unknown := set(plain) - known:
-            raise InputError(
-                f"there is no setting '{min(unknown)}'; docs/settings.md lists them all"
-            )
         cameras = tuple(plain.get("cameras", cls.cameras))
+        if unknown := unknown_names(values, cameras):
+            raise InputError(unknown[0])
         by_camera: dict[str, dict[str, str]] = {camera: {} for camera in cameras}
         for name in set(values) - set(plain):
             camera, _, topic = name.partition(".")
-            if camera not in by_camera:
-                raise InputError(f"'{name}' is of camera '{camera}', which `cameras` doesn't name")
             by_camera[camera][topic] = values[name]
         topics = tuple((c, CameraSettings.for_camera(c, t)) for c, t in by_camera.items())
         return cls(**plain, topics=topics)
@@ -374,6 +374,23 @@ class Settings:
 def setting_infos() -> tuple[SettingInfo, ...]:
     """What is known of every setting, in the order of the table."""
     return _INFOS
+
+
+def unknown_names(names: Iterable[str], cameras: Sequence[str]) -> list[str]:
+    """A sentence for each name that is neither a setting nor of one of `cameras`."""
+    known = {info.name for info in setting_infos()}
+    complaints = []
+    for name in sorted(names):
+        camera, dot, topic = name.partition(".")
+        if not dot and name not in known:
+            complaints.append(f"there is no setting '{name}'; docs/settings.md lists them all")
+        elif dot and camera not in cameras:
+            complaints.append(f"'{name}' is of camera '{camera}', which `cameras` doesn't name")
+        elif dot and topic not in _TOPICS:
+            complaints.append(
+                f"camera '{camera}' has no setting '{topic}': it has image, camera_info, depth"
+            )
+    return complaints
 
 
 _INFOS = tuple(
@@ -404,7 +421,8 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def _as_mapping(settings: Settings) -> dict[str, Any]:
     values = {info.name: getattr(settings, info.name) for info in setting_infos()}
     for camera, topics in settings.topics:
-        values |= {f"{camera}.{k}": v for k, v in dataclasses.asdict(topics).items()}
+        given = dataclasses.asdict(topics).items()
+        values |= {f"{camera}.{k}": v for k, v in given if k not in topics.derived}
     return values
 
 

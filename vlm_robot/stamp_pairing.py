@@ -10,6 +10,8 @@ DepthT = TypeVar("DepthT")
 
 DEPTHS_KEPT = 10
 MISSES_UNTIL_IMPATIENT = 3
+PATIENCE = 3_000_000_000
+"""Nanoseconds of stamps: depth may come at a small part of the images' rate."""
 
 
 class Pair(NamedTuple, Generic[ImageT, DepthT]):
@@ -24,8 +26,8 @@ class StampPairing(Generic[ImageT, DepthT]):
     """Holds the newest image until its depth has come, or can't come any more.
 
     An image waits until a depth within `slop` comes, a later depth shows that its own was lost,
-    or the next image comes. After a few images in a row without depth none waits, until depth
-    comes again: a dead depth camera delays nothing.
+    or the next image comes. After `PATIENCE` without any depth, and a few images, none waits until
+    depth comes again: a dead depth camera delays nothing.
 
     Args:
         slop: the most difference of the two stamps, nanoseconds.
@@ -36,21 +38,24 @@ class StampPairing(Generic[ImageT, DepthT]):
         self._depths: deque[tuple[int, DepthT]] = deque(maxlen=DEPTHS_KEPT)
         self._held: tuple[int, ImageT] | None = None
         self._misses = 0
+        self._last_depth: int | None = None
 
     def add_image(self, stamp: int, image: ImageT) -> list[Pair[ImageT, DepthT]]:
         """Take an image; returns what is complete now, in order of arrival."""
         released = self.flush()
         self._held = (stamp, image)
+        if self._last_depth is None:
+            self._last_depth = stamp  # patience counts from the first image
         if match := self._match(stamp):
             released.append(self._release(match[1]))
-        elif self._misses >= MISSES_UNTIL_IMPATIENT:
+        elif self._misses >= MISSES_UNTIL_IMPATIENT and abs(stamp - self._last_depth) > PATIENCE:
             released += self.flush()
         return released
 
     def add_depth(self, stamp: int, depth: DepthT) -> list[Pair[ImageT, DepthT]]:
         """Take a depth image; returns what is complete now."""
         self._depths.append((stamp, depth))
-        self._misses = 0
+        self._misses, self._last_depth = 0, stamp
         if self._held is None:
             return []
         if self._match(self._held[0]):

@@ -6,10 +6,19 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="needs rclpy: run by `make test`")
+import rclpy
 from diagnostic_msgs.msg import DiagnosticStatus
 from graph import wait_until
+from rclpy.duration import Duration
+from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
+
+from vlm_robot.ros import found_subscription
+from vlm_robot.ros.cameras import CameraInput
+from vlm_robot.ros.conversions import header
+from vlm_robot.ros.slow_log import SlowLog
+from vlm_robot.settings import CameraSettings
 
 TOPIC = "/camera/image_raw"
 
@@ -160,3 +169,50 @@ def test_pictures_are_drawn_only_while_subscribed(make_graph):
     graph.send_until(publisher, graph.image, jpegs)
     assert pictures[-1].encoding == "rgb8"
     assert np.asarray(pictures[-1].data).size == pictures[-1].step * pictures[-1].height
+
+
+@pytest.fixture
+def lone_camera(ros):
+    """A camera with depth that takes images only when pulled, and what comes of it."""
+    node = rclpy.create_node("lone_camera")
+    frames, missed = [], []
+    camera = CameraInput(
+        node,
+        "lone",
+        CameraSettings.for_camera("lone", {"depth": "/lone/depth"}),
+        depth_slop=1.0,
+        log=SlowLog(node.get_logger()),
+        wanted=lambda: False,
+        on_frame=frames.append,
+        on_missed=missed.append,
+    )
+    publishers = [node.create_publisher(Image, f"/lone/{n}", 10) for n in ("image_raw", "depth")]
+
+    def is_subscribed():
+        camera.poll()
+        return all(publisher.get_subscription_count() for publisher in publishers)
+
+    wait_until(is_subscribed, "subscriptions")
+    yield camera, publishers, frames, missed
+    camera.close()
+    node.destroy_node()
+
+
+def test_of_pairs_that_wait_only_the_newest_is_deserialized(lone_camera, monkeypatch):
+    camera, publishers, frames, missed = lone_camera
+    kinds = []
+
+    def counted(data, kind):
+        kinds.append(kind)
+        return deserialize_message(data, kind)
+
+    monkeypatch.setattr(found_subscription, "deserialize_message", counted)
+    for second in range(1, 9):
+        for publisher in publishers:
+            publisher.publish(Image(header=header(second * 1_000_000_000, "lens")))
+    for publisher in publishers:
+        assert publisher.wait_for_all_acked(Duration(seconds=30))
+    camera.pull()
+    assert [(f.image.header.stamp.sec, f.depth.header.stamp.sec) for f in frames] == [(8, 8)]
+    assert kinds == [Image, Image]
+    assert sum(missed) == 7

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 
 pytest.importorskip("rclpy", reason="needs rclpy: run by `make test`")
 from geometry_msgs.msg import PoseStamped, TransformStamped
-from graph import wait_until
+from graph import TIMEOUT, wait_until
 from nav_msgs.msg import OccupancyGrid, Path
+from rclpy.duration import Duration
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
@@ -19,20 +21,22 @@ from visualization_msgs.msg import MarkerArray
 from vlm_robot_msgs.msg import CandidatePaths, HardLimit, PlanEvaluation, Wish
 from vlm_robot_msgs.srv import EvaluatePaths
 
+from vlm_robot.messages import nanoseconds
 from vlm_robot.ros.conversions import header
 
 DEPTH = 2.0
+SECOND = 1_000_000_000
 CODES = EvaluatePaths.Response
 
 
 class Rig:
     """A camera with depth and calibration: a wall at 2 m."""
 
-    def __init__(self, graph):
+    def __init__(self, graph, topic="/camera/image_raw"):
         self.graph = graph
         self.places = graph.listen(Detection3DArray, "/vlm_robot/camera/detections_3d")
         self.detections = graph.detections()
-        self.images = graph.publisher(Image, "/camera/image_raw")
+        self.images = graph.publisher(Image, topic)
         self.infos = graph.publisher(CameraInfo, "/camera/camera_info")
         self.depths = graph.publisher(Image, "/camera/depth")
         self.info = CameraInfo(width=64, height=48, distortion_model="plumb_bob")
@@ -53,6 +57,15 @@ class Rig:
 
 
 PARAMETERS = {"camera.depth": "/camera/depth"}
+
+
+def test_a_fisheyes_rectified_image_is_placed(make_graph):
+    topic = "/camera/image_rect"
+    rig = Rig(make_graph({**PARAMETERS, "camera.image": topic}).start(), topic)
+    rig.info.distortion_model = "equidistant"
+    rig.info.d = [0.1] * 4
+    rig.info.p = [50.0, 0.0, 32.0, 0.0, 0.0, 50.0, 24.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+    assert rig.until_placed().detections
 
 
 def test_3d_is_in_the_cameras_frame_at_the_objects_depth(make_graph):
@@ -197,6 +210,41 @@ def test_paths_in_a_frame_that_no_transform_leads_to_are_refused(make_graph):
     assert "no transform from 'another_robot/odom' to 'map'" in response.error_msg
 
 
+def transforms_to_map(graph, stamps):
+    """Send where `odom` is in `map`, the same at each stamp, until the node knows it."""
+    transforms = graph.publisher(TFMessage, "/tf")
+    samples = [TransformStamped(header=header(s, "map"), child_frame_id="odom") for s in stamps]
+    for sample in samples:
+        sample.transform.rotation.w = 1.0
+    known = graph.node._pipeline.perception.transforms
+
+    def arrived():
+        transforms.publish(TFMessage(transforms=samples))
+        return "odom" in known.frames
+
+    wait_until(arrived, "transform")
+
+
+def test_paths_without_a_stamp_are_of_now(make_graph):
+    graph = make_graph().start()
+    now = time.time_ns()
+    transforms_to_map(graph, [now - 2 * SECOND, now + 5 * SECOND])
+    path = path_message(STRAIGHT)
+    path.header.frame_id = "odom"
+    response = evaluate(graph, goal="shortest", paths=[path], costmap=grid_message())
+    assert response.error_code == CODES.NONE, response.error_msg
+    assert nanoseconds(response.evaluation.header.stamp) >= now
+
+
+def test_an_old_costmap_is_refused_for_paths_without_a_stamp(make_graph):
+    graph = make_graph({"max_costmap_age": 5.0}).start()
+    grid = grid_message()
+    grid.header.stamp = header(time.time_ns() - 60 * SECOND, "").stamp
+    response = evaluate(graph, goal="shortest", paths=[path_message(STRAIGHT)], costmap=grid)
+    assert response.error_code == CODES.INVALID_REQUEST
+    assert "s older than the paths" in response.error_msg
+
+
 def test_ten_paths_with_landmarks_that_were_looked_for_take_60_ms(make_graph):
     rig = Rig(make_graph(PARAMETERS).start())
     rig.until_placed()
@@ -230,3 +278,30 @@ def test_candidates_on_the_topic_are_evaluated_on_the_newest_map(make_graph):
     labels = [m.text for m in markers[-1].markers if m.text]
     assert len(labels) == 2
     assert "best" in labels[1]
+
+
+def test_of_sets_that_come_while_one_is_evaluated_the_newest_is_next(make_graph):
+    graph = make_graph().start()
+    perception = graph.node._pipeline.perception
+    evaluate_paths, go, goals = perception.evaluate_paths, threading.Event(), []
+
+    def held(goal, *arguments, **options):
+        goals.append(goal)
+        assert go.wait(TIMEOUT)
+        return evaluate_paths(goal, *arguments, **options)
+
+    perception.evaluate_paths = held
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    graph.client.create_publisher(OccupancyGrid, "/vlm_robot/costmap", latched).publish(
+        grid_message()
+    )
+    wait_until(lambda: graph.node._plans._costmap, "costmap")
+    publisher = graph.publisher(CandidatePaths, "/vlm_robot/candidate_paths")
+    paths = [path_message(STRAIGHT)]
+    graph.send_until(publisher, lambda: CandidatePaths(goal="shortest 0", paths=paths), goals)
+    for number in range(1, 5):
+        publisher.publish(CandidatePaths(goal=f"shortest {number}", paths=paths))
+    assert publisher.wait_for_all_acked(Duration(seconds=TIMEOUT))
+    go.set()
+    wait_until(lambda: goals[-1] == "shortest 4", "evaluation of the newest")
+    assert goals == ["shortest 0", "shortest 4"]

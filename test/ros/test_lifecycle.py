@@ -105,6 +105,55 @@ def test_after_a_failed_configure_another_model_can_be_set(make_graph, tiny_chec
     assert graph.node.trigger_configure() == TransitionCallbackReturn.SUCCESS
 
 
+def without_kernels(settings):
+    perception = Perception.load(settings)
+
+    def warm_up():
+        raise RuntimeError("no kernel image is available")
+
+    perception.warm_up = warm_up
+    return perception
+
+
+@pytest.mark.parametrize(
+    ("load", "parameters", "text"),
+    [
+        pytest.param(without_kernels, {}, "RuntimeError: no kernel image", id="warm-up"),
+        pytest.param(
+            Perception.load,
+            {"camera.image": "/no topic"},
+            "must not contain characters",
+            id="topic",
+        ),
+    ],
+)
+def test_whatever_fails_configure_is_told_with_its_traceback(
+    make_graph, capfd, load, parameters, text
+):
+    graph = make_graph({"cameras": ["camera"]} | parameters, load=load)
+    assert graph.node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    said = capfd.readouterr().err
+    assert "configure failed: " in said
+    assert text in said
+    assert "Traceback" in said
+    assert not graph.client.get_publishers_info_by_topic("/vlm_robot/camera/detections")
+
+
+def test_after_a_failed_activate_the_node_is_as_new(make_graph, capfd):
+    graph = make_graph()
+    graph.node.trigger_configure()
+    thread = graph.node._pipeline.inference
+
+    def fail():
+        raise RuntimeError("no subscription")
+
+    graph.node._pipeline.activate = fail
+    assert graph.node.trigger_activate() == TransitionCallbackReturn.ERROR
+    assert "activate failed: RuntimeError: no subscription" in capfd.readouterr().err
+    assert not thread.is_alive()
+    assert graph.node.start()
+
+
 def test_deactivate_in_the_middle_of_inference_publishes_nothing_more(make_graph):
     entered, go = threading.Event(), threading.Event()
 

@@ -10,7 +10,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage
 from sensor_msgs.msg import Image as ImageMsg
 
-from vlm_robot.messages import frame_from, nanoseconds
+from vlm_robot.messages import frame_from, is_rectified, nanoseconds
 from vlm_robot.ros.found_subscription import Arrival, Choice, FoundSubscription
 from vlm_robot.ros.gated_group import GatedGroup
 from vlm_robot.ros.slow_log import SlowLog
@@ -19,6 +19,8 @@ from vlm_robot.stamp_pairing import Pair, StampPairing
 from vlm_robot.types import Frame
 
 AnyImageMsg: TypeAlias = ImageMsg | CompressedImage
+_Get: TypeAlias = Callable[[], Arrival]
+"""Gives a message that may still be serialized."""
 
 SILENT_AFTER = 3.0
 """Seconds without an image after which a camera is called silent."""
@@ -36,6 +38,7 @@ class RawFrame(NamedTuple):
     info: CameraInfo | None
     depth: AnyImageMsg | None
     depth_missing: str
+    rectified: bool
     received: int
 
     def decode(self) -> Frame:
@@ -50,6 +53,7 @@ class RawFrame(NamedTuple):
             info=self.info,
             depth=self.depth,
             depth_missing=self.depth_missing,
+            rectified=self.rectified,
         )
 
 
@@ -77,9 +81,10 @@ class CameraInput:
         self._name = name
         self._log = log
         self._on_frame = on_frame
+        self._on_missed = on_missed
         self._info: CameraInfo | None = None
         self._has_depth = bool(topics.depth)
-        self._pairing: StampPairing[Arrival, AnyImageMsg] = StampPairing(0)
+        self._pairing: StampPairing[_Get, _Get] = StampPairing(0)
         self.set_depth_slop(depth_slop)
         self._last_stamp = 0
         self._heard = time.monotonic_ns()
@@ -91,6 +96,7 @@ class CameraInput:
             group=self._group,
             on_missed=on_missed,
         )
+        self._rectified = is_rectified(self._image.topic)
         info_choices = [Choice(topics.camera_info, CameraInfo)]
         # Looked for when there is an image: the executor need not wake for it.
         self._camera_info = FoundSubscription(
@@ -112,10 +118,14 @@ class CameraInput:
         with self._group.lock:
             # Depth that came after its image is there when the image's turn comes.
             images = self._image.take(only_newest=not self._has_depth)
-            for arrival in self._depth.take(only_newest=False):
-                self._on_depth(arrival)
-            for arrival in images:
-                self._on_image(arrival)
+            pairs = []
+            for depth in self._depth.take(only_newest=False):
+                pairs += self._pairing.add_depth(depth.stamp, depth.arrival)
+            for image in images:
+                pairs += self._with_image(image.stamp, image.at, image.arrival)
+            # The last overtakes the others: they aren't even deserialized.
+            self._on_missed(len(pairs[:-1]))
+            self._deliver(pairs[-1:])
 
     def poll(self) -> None:
         """Look at the graph and complain, slowly, about what is missing. About once a second."""
@@ -143,25 +153,34 @@ class CameraInput:
         self._info = arrival.message
 
     def _on_image(self, arrival: Arrival) -> None:
-        self._heard = arrival.at
         stamp = nanoseconds(arrival.message.header.stamp)
-        self._watch_stamp(stamp)
-        if self._has_depth:
-            self._deliver(self._pairing.add_image(stamp, arrival))
-        else:
-            self._deliver([Pair(arrival, None, "")])
+        self._deliver(self._with_image(stamp, arrival.at, lambda: arrival))
 
     def _on_depth(self, arrival: Arrival) -> None:
-        depth = arrival.message
-        self._deliver(self._pairing.add_depth(nanoseconds(depth.header.stamp), depth))
+        stamp = nanoseconds(arrival.message.header.stamp)
+        self._deliver(self._pairing.add_depth(stamp, lambda: arrival))
 
-    def _deliver(self, pairs: list[Pair[Arrival, AnyImageMsg]]) -> None:
-        for arrival in self._camera_info.take(only_newest=True) if pairs else ():
-            self._on_info(arrival)
+    def _with_image(self, stamp: int, at: int, image: _Get) -> list[Pair[_Get, _Get]]:
+        """What a new image completes."""
+        self._heard = at
+        self._watch_stamp(stamp)
+        return self._pairing.add_image(stamp, image) if self._has_depth else [Pair(image, None, "")]
+
+    def _deliver(self, pairs: list[Pair[_Get, _Get]]) -> None:
+        for info in self._camera_info.take(only_newest=True) if pairs else ():
+            self._on_info(info.arrival())
         for pair in pairs:
-            image = pair.image
+            image = pair.image()
             self._on_frame(
-                RawFrame(self._name, image.message, self._info, pair.depth, pair.missing, image.at)
+                RawFrame(
+                    self._name,
+                    image.message,
+                    self._info,
+                    pair.depth().message if pair.depth else None,
+                    pair.missing,
+                    self._rectified,
+                    image.at,
+                )
             )
 
     def _watch_stamp(self, stamp: int) -> None:

@@ -49,8 +49,12 @@ def model_report(
         "memory_mb": round(used / 1e6),
         "last_error": inference.last_error,
     }
-    for reason, count in perception.missing_3d.most_common(REASONS_SHOWN):
+    # A copy: the inference thread goes on counting.
+    for reason, count in perception.missing_3d.copy().most_common(REASONS_SHOWN):
         values[f"no 3D: {reason}"] = count
+    if not inference.is_alive():
+        ended = "the inference thread has ended: start the node again"
+        return Report("model", DiagnosticStatus.ERROR, ended, values)
     if inference.last_error:
         return Report("model", DiagnosticStatus.ERROR, inference.last_error, values)
     return Report("model", DiagnosticStatus.OK, state, values)

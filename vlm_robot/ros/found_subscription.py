@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -23,6 +24,30 @@ class Arrival(NamedTuple):
 
     message: Any
     at: int
+
+
+class Waiting(NamedTuple):
+    """A message that stays serialized until it is known that it is wanted.
+
+    Attributes:
+        at: when it came to this machine, monotonic nanoseconds.
+    """
+
+    data: bytes
+    message_type: Any
+    at: int
+
+    @property
+    def stamp(self) -> int:
+        """Of its header, nanoseconds; of a message that begins with one."""
+        # CDR: four bytes, of which the second tells the order of bytes, then the message.
+        order = "<" if self.data[1] & 1 else ">"
+        seconds, nanoseconds = struct.unpack_from(f"{order}iI", self.data, 4)
+        return int(seconds * 1_000_000_000 + nanoseconds)
+
+    def arrival(self) -> Arrival:
+        """The message."""
+        return Arrival(deserialize_message(self.data, self.message_type), self.at)
 
 
 class Choice(NamedTuple):
@@ -85,27 +110,24 @@ class FoundSubscription:
             self._subscription = self._subscribe(match)
         return ""
 
-    def take(self, *, only_newest: bool) -> list[Arrival]:
-        """What waits in the middleware, without the executor and the callback; oldest first.
-
-        Messages stay serialized until it is known that they are wanted.
-        """
-        waiting: list[tuple[bytes, Arrival]] = []
+    def take(self, *, only_newest: bool) -> list[Waiting]:
+        """What waits in the middleware, without the executor and the callback; oldest first."""
+        waiting: list[Waiting] = []
         if (subscription := self._subscription) is None:
             return []
         try:
             with subscription.handle:
+                kind = subscription.msg_type
                 while len(waiting) < HISTORY:
-                    taken = subscription.handle.take_message(subscription.msg_type, True)
+                    taken = subscription.handle.take_message(kind, True)
                     if taken is None:
                         break
-                    waiting.append((taken[0], self._arrival(None, taken[1])))
+                    waiting.append(Waiting(taken[0], kind, self._arrival(None, taken[1]).at))
         except InvalidHandle:  # unsubscribed meanwhile
             pass
         wanted = waiting[-1:] if only_newest else waiting
         self._on_missed(len(waiting) - len(wanted))
-        kind = subscription.msg_type
-        return [a._replace(message=deserialize_message(data, kind)) for data, a in wanted]
+        return wanted
 
     def close(self) -> None:
         """Unsubscribe."""

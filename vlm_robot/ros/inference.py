@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from time import perf_counter
@@ -14,12 +15,15 @@ from vlm_robot.scheduler import Batch, Request, Scheduler, Ticket
 from vlm_robot.types import Frame, InputError, Observation
 
 TIMES_KEPT = 300
+PAUSE_SECONDS = 0.1
+"""After a fault outside of all jobs: it may come again at once."""
 
 
 class InferenceThread(threading.Thread):
     """Takes jobs from the scheduler until that is closed.
 
-    A broken frame or a failing model is complained about, counted, and no end.
+    A broken frame, a failing model or a result that can't be published is complained about,
+    counted, and no end.
 
     Attributes:
         seconds: what the last inferences took, a batch each.
@@ -44,11 +48,17 @@ class InferenceThread(threading.Thread):
 
     def run(self) -> None:
         """Work until the scheduler is closed."""
-        while (job := self._scheduler.take()) is not None:
-            if isinstance(job, Request):
-                job.run()
-            else:
-                self._process(job)
+        while True:
+            try:
+                if (job := self._scheduler.take()) is None:
+                    return
+                if isinstance(job, Request):
+                    job.run()
+                else:
+                    self._process(job)
+            except Exception as error:  # noqa: BLE001 - nothing works without this thread
+                self._log.warn("inference", f"the inference thread failed: {_told(error)}")
+                time.sleep(PAUSE_SECONDS)
 
     def _process(self, batch: Batch[RawFrame]) -> None:
         decoded = [(t, f) for t in batch.tickets if (f := self._decode(t)) is not None]
@@ -61,16 +71,13 @@ class InferenceThread(threading.Thread):
         try:
             observations = self._infer([frame for _, frame in decoded])
         except Exception as error:  # noqa: BLE001 - any fault of a model must leave the node alive
-            self.last_error = f"{type(error).__name__}: {error}"
+            self.last_error = _told(error)
             self._log.warn("model", f"inference failed: {self.last_error}")
             for ticket, _ in decoded:
                 self._scheduler.finish(ticket, failed=True)
             return
         for (ticket, _), observation in zip(decoded, observations, strict=True):
-            if self._publish(observation):
-                self._scheduler.finish(ticket)
-            else:
-                self._scheduler.discard(ticket)
+            self._deliver(ticket, observation)
 
     def _infer(self, frames: list[Frame]) -> list[Observation]:
         start = perf_counter()
@@ -83,7 +90,27 @@ class InferenceThread(threading.Thread):
     def _decode(self, ticket: Ticket[RawFrame]) -> Frame | None:
         try:
             return ticket.frame.decode()
-        except InputError as error:
-            self._scheduler.finish(ticket, failed=True)
-            self._log.warn(f"{ticket.camera}.frame", f"camera {ticket.camera}: {error}")
+        except Exception as error:  # noqa: BLE001 - one camera's frames must not stop the others'
+            self._fail(
+                ticket, "frame", str(error) if isinstance(error, InputError) else _told(error)
+            )
             return None
+
+    def _deliver(self, ticket: Ticket[RawFrame], observation: Observation) -> None:
+        try:
+            published = self._publish(observation)
+        except Exception as error:  # noqa: BLE001 - one camera's results must not stop the others'
+            self._fail(ticket, "results", f"results can't be published: {_told(error)}")
+            return
+        if published:
+            self._scheduler.finish(ticket)
+        else:
+            self._scheduler.discard(ticket)
+
+    def _fail(self, ticket: Ticket[RawFrame], kind: str, reason: str) -> None:
+        self._scheduler.finish(ticket, failed=True)
+        self._log.warn(f"{ticket.camera}.{kind}", f"camera {ticket.camera}: {reason}")
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from vlm_robot.ros.node import PerceptionNode
 
 SPIN_SECONDS = 0.2
+LOG_SECONDS = 1.0
+"""Failures of callbacks are logged at most this often."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,13 +53,17 @@ def on_signal(action: Callable[[], object]) -> None:
 
 
 def _run(node: PerceptionNode, stop: threading.Event) -> NoReturn:
-    """Serve until `stop` is set, then end the process."""
+    """Serve until `stop` is set, or ROS is shut down, then end the process."""
     executor = node.make_executor()
     failed = threading.Event()
     if node.settings.autostart:
         threading.Thread(target=_autostart, args=(node, stop, failed), daemon=True).start()
-    while not stop.is_set():
-        executor.spin_once(timeout_sec=SPIN_SECONDS)
+    while not stop.is_set() and node.context.ok():
+        try:
+            executor.spin_once(timeout_sec=SPIN_SECONDS)
+        except Exception:  # noqa: BLE001 - one callback that fails must not end the others
+            text = f"a callback failed, the node goes on:\n{traceback.format_exc()}"
+            node.get_logger().error(text, throttle_duration_sec=LOG_SECONDS)
     node.close()
     node.context.try_shutdown()
     sys.stdout.flush()

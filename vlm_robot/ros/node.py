@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import traceback
 from typing import Any
 
 import torch
@@ -82,27 +83,27 @@ class PerceptionNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load and warm up the models."""
-        settings = self.settings
-        self.get_logger().info(f"loading detector '{settings.detector}'")
         try:
-            perception = self._load(settings)
-            seconds = perception.warm_up()
+            self._pipeline = self._loaded_pipeline()
         except (ModelError, InputError) as error:
             self.get_logger().error(f"configure failed: {error}")
+        except Exception as error:  # noqa: BLE001 - rclpy would swallow it without a word
+            self._tell_fault("configure", error)
+        if self._pipeline is None:
+            self.close()  # only here: the traceback held what was loaded
             return TransitionCallbackReturn.FAILURE
-        info = perception.detector.info
-        self.get_logger().info(
-            f"{info.name} on {info.device} in {info.dtype}: warmed up in {seconds:.2f} s"
-        )
-        self._pipeline = Pipeline(self, settings, perception, self._slow_log)
         self._lifecycle_state = "inactive"
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start looking at the cameras."""
         result = super().on_activate(state)
-        if self._pipeline is not None:
-            self._pipeline.activate()
+        try:
+            if self._pipeline is not None:
+                self._pipeline.activate()
+        except Exception as error:
+            self._tell_fault("activate", error)
+            raise
         self._lifecycle_state = "active"
         return result
 
@@ -125,6 +126,10 @@ class PerceptionNode(LifecycleNode):
         self._lifecycle_state = "finalized"
         return TransitionCallbackReturn.SUCCESS
 
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Begin anew after a transition that failed halfway: nothing runs, nothing is loaded."""
+        return self.on_cleanup(state)
+
     def close(self) -> bool:
         """Stop the inference thread. Returns whether it has ended."""
         pipeline, self._pipeline = self._pipeline, None
@@ -134,6 +139,22 @@ class PerceptionNode(LifecycleNode):
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         return ended
+
+    def _loaded_pipeline(self) -> Pipeline:
+        settings = self.settings
+        self.get_logger().info(f"loading detector '{settings.detector}'")
+        perception = self._load(settings)
+        seconds = perception.warm_up()
+        info = perception.detector.info
+        self.get_logger().info(
+            f"{info.name} on {info.device} in {info.dtype}: warmed up in {seconds:.2f} s"
+        )
+        return Pipeline(self, settings, perception, self._slow_log)
+
+    def _tell_fault(self, transition: str, error: Exception) -> None:
+        self.get_logger().error(
+            f"{transition} failed: {type(error).__name__}: {error}\n{traceback.format_exc()}"
+        )
 
     def _active_pipeline(self) -> Pipeline:
         if self._pipeline is None or not self._pipeline.active:
@@ -145,17 +166,25 @@ class PerceptionNode(LifecycleNode):
 
     def _change(self, old: Settings, new: Settings) -> None:
         """Refuse what the model couldn't take, then apply."""
-        prompt_set(new.prompts, threshold=new.threshold, thresholds=new.prompt_thresholds)
-        if self._pipeline is not None:
-            self._pipeline.apply(new)
+        pipeline = self._pipeline
+        prompt_set(
+            new.prompts,
+            threshold=new.threshold,
+            thresholds=new.prompt_thresholds,
+            exemplars=pipeline.perception.prompts.exemplars if pipeline else (),
+        )
+        if pipeline is not None:
+            pipeline.apply(new)
 
     def _keep_prompts(self, phrases: tuple[str, ...], thresholds: tuple[float, ...]) -> None:
-        self.set_parameters_atomically(
+        result = self.set_parameters_atomically(
             [
                 Parameter("prompts", Parameter.Type.STRING_ARRAY, list(phrases)),
                 Parameter("prompt_thresholds", Parameter.Type.DOUBLE_ARRAY, list(thresholds)),
             ]
         )
+        if not result.successful:
+            self.get_logger().warning(f"parameter `prompts` keeps the old ones: {result.reason}")
 
     def _poll(self) -> None:
         self._plans.poll()

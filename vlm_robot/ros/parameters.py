@@ -21,7 +21,8 @@ from rclpy.exceptions import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from vlm_robot.settings import CameraSettings, SettingInfo, Settings, setting_infos
+from vlm_robot.scheduler import SchedulerClosedError
+from vlm_robot.settings import CameraSettings, SettingInfo, Settings, setting_infos, unknown_names
 from vlm_robot.types import InputError
 
 _TYPES = {
@@ -40,7 +41,7 @@ class SettingsParameters:
         node: the parameters are declared on it.
         is_configured: whether settings that need a new configure may no longer change.
         on_change: called with the old and new settings after a change was accepted. It may
-            refuse by InputError; then the old ones stay.
+            refuse by InputError or SchedulerClosedError; then the old ones stay.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class SettingsParameters:
             new = self.settings.changed(ours)
             self._refuse_fixed(ours)
             self._on_change(self.settings, new)
-        except InputError as error:
+        except (InputError, SchedulerClosedError) as error:
             return SetParametersResult(successful=False, reason=str(error))
         self.settings = new
         return SetParametersResult(successful=True)
@@ -110,7 +111,19 @@ def _given(node: Node) -> dict[str, Any]:
             descriptor = ParameterDescriptor(description=text)
             if value := node.declare_parameter(name, "", descriptor).value:
                 given[name] = value
+    _tell_unknown(node, values["cameras"])
     return given
+
+
+def _tell_unknown(node: Node, cameras: Sequence[str]) -> None:
+    """Warn of what was given and is no parameter; a file for all nodes may mean another one."""
+    ignored = [
+        name
+        for name in node._parameter_overrides
+        if not node.has_parameter(name) and not name.startswith("qos_overrides.")
+    ]
+    for complaint in unknown_names(ignored, cameras):
+        node.get_logger().warning(f"a parameter is ignored: {complaint}")
 
 
 def _declare(node: Node, info: SettingInfo) -> Any:

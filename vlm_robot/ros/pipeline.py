@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from concurrent.futures import Future
 
 from rclpy.lifecycle import LifecycleNode
 
@@ -12,7 +14,7 @@ from vlm_robot.ros.inference import InferenceThread
 from vlm_robot.ros.results import CameraResults
 from vlm_robot.ros.slow_log import SlowLog
 from vlm_robot.ros.transforms import TransformListener
-from vlm_robot.scheduler import Scheduler
+from vlm_robot.scheduler import Scheduler, SchedulerClosedError
 from vlm_robot.settings import Settings
 from vlm_robot.types import Frame, Observation
 
@@ -45,6 +47,8 @@ class Pipeline:
         self.active = False
         self._node = node
         self._settings = settings
+        self._applied: Future[None] = Future()
+        self._topics_lock = threading.Lock()
         self._newest: dict[str, RawFrame] = {}
         self.scheduler: Scheduler[RawFrame] = Scheduler(
             settings.cameras,
@@ -53,9 +57,10 @@ class Pipeline:
             pull=self._pull,
             on_idle=self._wake_executor,
         )
+        # First: a wrong topic name is found out before there is anything to close.
+        self._cameras = {name: self._camera(node, name, log) for name in settings.cameras}
         self._results = {name: CameraResults(node, name) for name in settings.cameras}
         self._transforms = TransformListener(node, perception.transforms, log)
-        self._cameras = {name: self._camera(node, name, log) for name in settings.cameras}
         self.inference = InferenceThread(self.scheduler, perception, self._publish, log)
         self.inference.start()
 
@@ -67,27 +72,32 @@ class Pipeline:
 
     def deactivate(self) -> None:
         """Stop taking frames; what is under way isn't published."""
-        self.active = False
-        self.scheduler.activate(False)
-        self._newest.clear()
-        for camera in self._cameras.values():
-            camera.close()
+        with self._topics_lock:  # a poll that came in between would subscribe again
+            self.active = False
+            self.scheduler.activate(False)
+            self._newest.clear()
+            for camera in self._cameras.values():
+                camera.close()
 
     def poll(self) -> None:
         """Look for the cameras' topics, about once a second."""
-        if self.active:
-            for camera in self._cameras.values():
+        with self._topics_lock:
+            for camera in self._cameras.values() if self.active else ():
                 camera.poll()
 
     def apply(self, settings: Settings) -> None:
-        """Take over settings that may change at run time; prompts change between two batches."""
+        """Take over settings that may change at run time; prompts change between two batches.
+
+        Raises:
+            SchedulerClosedError: the pipeline is being closed.
+        """
+        self._applied.cancel()  # where it still waits: these settings hold its own
+        self._applied = self.scheduler.request(lambda: self.perception.apply(settings), own=True)
+        self._applied.add_done_callback(self._tell_failure)
         self._settings = settings
         self.scheduler.set_max_rate(settings.max_rate)
         for camera in self._cameras.values():
             camera.set_depth_slop(settings.depth_slop)
-        self.scheduler.request(
-            lambda: self.perception.apply(settings), timeout=settings.request_deadline
-        )
 
     def close(self) -> bool:
         """End the thread and all topics. Returns whether the thread has ended in time."""
@@ -146,6 +156,15 @@ class Pipeline:
             on_frame=self._on_frame,
             on_missed=lambda count: self.scheduler.miss(name, count),
         )
+
+    def _tell_failure(self, applied: Future[None]) -> None:
+        """Log why accepted settings aren't in force; at the end they need not be."""
+        error = None if applied.cancelled() else applied.exception()
+        if error is not None and not isinstance(error, SchedulerClosedError):
+            self._node.get_logger().error(
+                f"the new prompts were not taken, the old ones stay: {type(error).__name__}:"
+                f" {error}"
+            )
 
     def _pull(self) -> None:
         for camera in self._cameras.values():

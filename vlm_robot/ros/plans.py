@@ -40,6 +40,7 @@ class Plans:
         self._requests = requests
         self._log = log
         self._error = node.get_logger().error
+        self._clock = node.get_clock()
         self._costmap: OccupancyGridMsg | None = None
         self._grid: OccupancyGrid | None = None
         self._grid_lock = threading.Lock()
@@ -51,8 +52,9 @@ class Plans:
             callback_group=ReentrantCallbackGroup(),
         )
         group = MutuallyExclusiveCallbackGroup()
+        # Depth 1: a robot that has gone on needs the newest evaluated, not all.
         node.create_subscription(
-            CandidatePaths, "~/candidate_paths", self._on_candidates, 10, callback_group=group
+            CandidatePaths, "~/candidate_paths", self._on_candidates, 1, callback_group=group
         )
         self._costmap_topic = FoundSubscription(
             node, [Choice("~/costmap", OccupancyGridMsg)], self._on_costmap
@@ -119,6 +121,7 @@ class Plans:
     ) -> PlanEvaluation:
         candidates = [candidate_from(path, frame_id or grid.frame_id) for path in paths]
         stamp = stamp or max((nanoseconds(path.header.stamp) for path in paths), default=0)
+        stamp = stamp or self._clock.now().nanoseconds  # paths without a stamp are of now
 
         def work(pipeline: Pipeline) -> PlanEvaluation:
             return pipeline.perception.evaluate_paths(

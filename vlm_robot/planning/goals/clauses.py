@@ -24,10 +24,25 @@ _SUBJECTS = (
 _MARKS = re.compile(r"(?<!\d)[.](?!\d)|\.(?=\s|$)|[;!?\n]+|\s[-–—]+\s|—")
 _TURNS = re.compile(
     r"[,\s]+(?:but|however|yet|although|though|whereas|nevertheless|except that)\b[,\s]*"
-    rf"|,\s*(?:and\s+|so\s+|then\s+)*|\s+and\s+(?:then\s+|also\s+)?(?=(?:{_VERBS}|{_SUBJECTS})\b)"
-    r"|\s+then\s+|\s+(?=(?:while|without)\s)|\s+(?=because\s|as long as\s)",
+    rf"|(?:(?<!\d),|,(?!\d))\s*(?:and\s+|so\s+|then\s+)*"
+    rf"|\s+and\s+(?:then\s+|also\s+)?(?=(?:{_VERBS}|{_SUBJECTS})\b)|\s+(?:and\s+)?so\s+(?=(?:{_VERBS})\b)"
+    r"|\s+then\s+|\s+(?=(?:while|without)\s)|\s+(?=because\s|as long as\s)"
+    r"|\s+(?=(?:even if|even though|(?<!is )(?<!['’]s )no matter (?:if|how|whether)|(?:regardless|irrespective) of"
+    r"|rather than|instead of|at the (?:cost|expense) of)\s)",
     re.IGNORECASE,
 )
+_HELD = re.compile(
+    r"((?:^|[,.;:!?]|\b(?:must|should|may|please|but|and))\s*)(never|do not|don['’]?t)\s*,\s*"
+    r"(?:(?:ever|please|(?:under|at|for|in|on) any \w+)\b\s*,?\s*)?",
+    re.IGNORECASE,
+)
+"""A denial that a comma parts from what it denies: 'never, ever, come closer'."""
+_DOUBLED = re.compile(
+    r"\b(?:(?:do not|don['’]?t|not|(?P<never>never))(?: ever)?"
+    r" (?:forget|fail|neglect|omit|hesitate|be (?:afraid|shy|reluctant)) to|not (?:only|merely))\s+",
+    re.IGNORECASE,
+)
+"""Denials that deny nothing of what follows."""
 _FRONTED = (
     re.compile(
         r"^((?:from|to|towards|along|near|by|around|past|beside|off|of) [^,.;:]{2,40}),\s*"
@@ -61,13 +76,16 @@ _INDIFFERENT = re.compile(
     r"|(?:do|does)(?: not|n't) (?:need|have)|no need|at the (?:cost|expense) of|(?:not|un)important"
     r"|(?:isn't|aren't|not) (?:a (?:concern|priority|problem)|necessary|required)|irrelevant"
     r"|no (?:hurry|rush)|take (?:your|its) time|rather than|instead of|takes? longer is fine"
-    r"|is fine|are fine|doesn't count|for all i care|it may take|may take as long)\b",
+    r"|is fine|are fine|doesn't count|for all i care|(?:do not|don['’]?t) (?:worry|fret|bother (?:to|about|with|\w+ing))|it may take|may take as long)\b",
     re.IGNORECASE,
 )
 _DENIAL = re.compile(
     r"\b(?:(?:please |you |we |it |should |must |may |shall |can |could |do |does |did |will )*"
     r"(?:not|never)(?: ever)?(?: to)?|(?:don|doesn|mustn|shouldn|can|won|didn|isn|aren)['’]?t(?: ever)?"
-    r"|cannot|avoid(?:s|ing)?|without|no(?! (?:further|more|less|longer|later|closer|nearer)\b)"
+    r"|cannot|avoid(?:s|ed|ing)?|eliminat(?:e|es|ed|ing)|free (?:of|from)|(?:stop|quit|cease)(?=\s+\w+ing\b)|without"
+    r"|no(?! (?:further|more|less|longer|later|closer|nearer)\b(?!.*\bthan (?:\w+ )?(?:necessary|needed|required)\b))"
+    r"|(?:stay|keep|steer|stand|remain)(?:s|ing)? (?:well |far )?(?:clear of|away from|off)"
+    r"(?=\s(?:the |any |all )?(?:narrow|tight|small|open|wide) )"
     r"|none of|keep from|refrain from|nothing|nobody|nowhere|neither|skip|at no point|hardly|dislikes?|hates?|fears?|loathes?|(?:is|are|am) afraid of)\b\s*(?:any\b|being\b|be\b)?",
     re.IGNORECASE,
 )
@@ -107,6 +125,9 @@ class Clause(NamedTuple):
 
 def split(goal: str) -> list[str]:
     """Cut a goal into clauses, in its order."""
+    goal = _DOUBLED.sub(
+        lambda doubled: "always " if doubled["never"] else "", _HELD.sub(r"\1\2 ", goal)
+    )
     parts: list[str] = []
     for sentence in _MARKS.split(goal):
         plain = _in_order(sentence.strip())

@@ -27,6 +27,15 @@ GUESS = 0.3
 """Certainty of an interpretation that rests on the latter."""
 _PLACED = ("min_clearance", "mean_clearance", "max_clearance", "exposure")
 """Descriptors that a landmark's relation stands for."""
+_TURNING = ("smoothness", "sharp_turns", "max_turn_angle")
+_AT_DISTANCE = re.compile(r"\b(?:at|from|with) (?:an? )?(?:\w+ )?distance\b", re.IGNORECASE)
+"""Of a path to a thing: says nothing of its length."""
+_OWN = re.compile(
+    r"(?:you|we|i)(?:['’]ve| have| only have)\b|(?:it|you|we|(?:the|this|our|your) (?:robot|vehicle))"
+    r" (?:always )?(?:keep|stay|remain|drive|pas)(?:e?s)?\b",
+    re.IGNORECASE,
+)
+"""Says of the path itself: 'you have at most ten minutes', 'the robot keeps 1 m from people'."""
 MINOR = {"exposure": 0.3}
 """Share of the weight for what the head says along with the clearances that mean the same."""
 OVERRIDE = re.compile(
@@ -42,7 +51,7 @@ OVERRIDE = re.compile(
     r"|(?:hit|ram|knock over|run over|bump into|crash into|collide with)\s+(?:the|a|any|all|every|what))",
     re.IGNORECASE,
 )
-_DENIED = re.compile(r"\b(?:not|never|n['’]t|without|avoid\w*|no|cannot|nothing|nor)\b", re.I)
+_DENIED = re.compile(r"\b(?:not|never|\w+n['’]t|without|avoid\w*|no|cannot|nothing|nor)\b", re.I)
 
 
 @dataclass
@@ -93,10 +102,11 @@ class EmbeddedInterpreter:
             if read.indifferent:
                 continue
             relation = _scene(read, relation, notes)
-            if relation or _numbers(read, notes):
-                # A statement's number ('they close in ten minutes') limits nothing about the path.
+            limits = _numbers(read, notes)
+            if relation or limits is not None:
                 settled = _PLACED if relation else () if is_statement(part) else ASKED
-                meant.append(_Meant(read, {}, frozenset(settled)))
+                plain = _besides(part, relation, limits or [])
+                meant.append(_Meant(read, plain, frozenset(settled)))
             else:
                 meant.append(_Meant(read, plain_words.read(read), frozenset()))
         if any(part.open or is_statement(part.clause.text) for part in meant):
@@ -204,20 +214,36 @@ def _scene(read: Clause, before: str, notes: _Notes) -> str:
         mentions = [scene_words.Mention(before, thing) for thing in scene_words.listed(read.text)]
     for relation, phrase, other in mentions:
         notes.landmarks.append(LandmarkWish(phrase, relation, read.weight, read.text, other))
-    if mentions:
-        _numbers(read, notes)
     return mentions[0].relation if mentions else ""
 
 
-def _numbers(read: Clause, notes: _Notes) -> bool:
-    """Note a clause's limits; return whether it has any number."""
-    found = quantities.find(read.text)
-    for limit, unclear in found:
-        if unclear:
-            notes.not_understood.append(unclear)
-        elif limit is not None:
-            notes.limits.append(_placed(limit))
-    return bool(found)
+def _numbers(read: Clause, notes: _Notes) -> list[HardLimit] | None:
+    """Note and return a clause's limits; None where it has no number.
+
+    A statement's number ('they close in ten minutes') limits nothing about the path.
+    """
+    text = read.text
+    starts = [start for start, _ in quantities.spans(text)]
+    tells = plain_words.only_tells(text) and not _OWN.match(text) and 0 not in starts
+    found = [] if tells else quantities.find(text)
+    notes.not_understood += [unclear for _, unclear in found if unclear]
+    limits = [_placed(limit) for limit, _ in found if limit is not None]
+    notes.limits += limits
+    return limits if found else None
+
+
+def _besides(text: str, relation: str, limits: Sequence[HardLimit]) -> dict[str, int]:
+    """What a clause asks for in plain words beside its landmark and its number."""
+    for start, end in (*scene_words.spans(text), *quantities.spans(text)):
+        text = text[:start] + "." * (end - start) + text[end:]
+    plain = plain_words.read(clause(_AT_DISTANCE.sub(".", text) if relation else text))
+    # 'The largest turn at most 45 degrees' asks for no large turn.
+    against = {-1 if limit.relation == ">=" else 1 for limit in limits if limit.name in _TURNING}
+    return {
+        name: direction
+        for name, direction in plain.items()
+        if not (relation and name in _PLACED) and not (name in _TURNING and direction in against)
+    }
 
 
 def _placed(limit: HardLimit) -> HardLimit:

@@ -151,18 +151,24 @@ _SAID: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 """Patterns of what is asked for as it stands, and what it is."""
 
+_ELSEWHERE = rf"(?:{_UP}|{_DOWN}|and|with|over)\b"
+"""What parts a noun from an amount that is another's: 'lots of space and few turns'."""
 _QUANTITIES = tuple(
     (
         re.compile(
-            rf"\b{amount}\b(?:\W+(?!clear|turn|bend)\w+){{0,4}}?\W+(?:{noun})"
-            rf"|\b(?:{noun})\b(?:\W+\w+){{0,5}}?\W+{amount}\b",
+            rf"\b\w+est\W+(?:\w+\W+)?(?:{noun})\b(?:\W+(?!{_ELSEWHERE})\w+){{0,5}}?\W+(?P<extreme>{_UP}|{_DOWN})\b"
+            rf"|\b(?P<before>{_UP}|{_DOWN})\b(?:\W+(?!clear|turn|bend|{_ELSEWHERE})\w+){{0,4}}?\W+(?:{noun})"
+            rf"|\b(?:{noun})\b(?:\W+(?!{_ELSEWHERE})\w+){{0,5}}?\W+(?P<after>{_UP}|{_DOWN})\b",
             re.IGNORECASE,
         ),
-        want if amount is _UP else OPPOSITE[want],
+        want,
         re.compile(noun, re.IGNORECASE),
     )
     for noun, want in _NOUNS
-    for amount in (_UP, _DOWN)
+)
+_MORE_OF = re.compile(_UP, re.IGNORECASE)
+_LESS = re.compile(
+    r"\b(?<!or )(?:less|(?<!at )least)\s+$|\bas (?:little|few|seldom|rarely)\b.*$", re.IGNORECASE
 )
 _SPECIAL = tuple((re.compile(p, re.IGNORECASE), want, denied) for p, want, denied in _FIRST)
 _PATTERNS = tuple((re.compile(pattern, re.IGNORECASE), want) for pattern, want in _SAID)
@@ -176,6 +182,11 @@ _OF_THE_PATH = re.compile(
 )
 
 
+def only_tells(text: str) -> bool:
+    """Whether a clause says how things are, and nothing of the path."""
+    return is_statement(text) and not _OF_THE_PATH.search(text)
+
+
 def read(clause: Clause) -> dict[str, int]:
     """Descriptors with the direction that the clause asks for in plain words; empty: none.
 
@@ -183,7 +194,7 @@ def read(clause: Clause) -> dict[str, int]:
     """
     found: dict[str, int] = {}
     rest = clause.core
-    if is_statement(clause.text) and not _OF_THE_PATH.search(clause.text):
+    if only_tells(clause.text):
         return found
     sign = -1 if clause.denied else 1
     for first, want, denied in _SPECIAL:
@@ -194,12 +205,13 @@ def read(clause: Clause) -> dict[str, int]:
     for pattern, want, noun in _QUANTITIES:
         match = pattern.search(rest)
         if match:
-            _add(found, want)
+            more = _MORE_OF.fullmatch(match["extreme"] or match["before"] or match["after"])
+            _add(found, want if more else OPPOSITE[want])
             rest = noun.sub(" ", rest.replace(match.group(), " "))
     for said, want in _PATTERNS:
         match = said.search(rest)
         if match:
-            _add(found, want)
+            _add(found, OPPOSITE[want] if _LESS.search(rest[: match.start()]) else want)
             rest = rest[: match.start()] + " . " + rest[match.end() :]
     return {name: sign * direction for name, direction in found.items() if direction}
 

@@ -13,7 +13,7 @@ _STOP = (
     r"and|or|but|while|with|when|whenever|on|at|if|because|so|then|for|that|which|who|without|even"
     r"|until|from|please|where|as|by|in|to|is|are|was|may|might|can|has|have|since|unless|during"
     r"|before|after|than|always|again|too|very|closely|well|much|instead|rather|above all|all the time"
-    r"|under|behind|along|past|between|near|over|via|into|a|an|the|plenty|lots|some|more|it|them|you|me|us|get|go|keep|pass|stay|drive|off|her|him|whatever|wherever|half|back"
+    r"|under|behind|along|past|between|near|over|via|into|a|an|the|plenty|lots|some|more|it|them|you|me|us|get|go|keep|pass|stay|drive|off|her|him|whatever|wherever|half|back|far|away|means|no|they|we|he|she|i"
 )
 _DETERMINER = (
     r"(?:the|a|an|any|all|all of the|those|that|this|these|my|your|our|his|her|their|its|every|each"
@@ -142,6 +142,11 @@ _GENERIC = frozenset(
         "building",
         "buildings",
         "possible",
+        "means",
+        "hand",
+        "hair",
+        "dozen",
+        "margin",
         "necessary",
         "need",
         "goal",
@@ -276,6 +281,12 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 _COMPILED = tuple((relation, re.compile(p, re.IGNORECASE)) for relation, p in _PATTERNS)
 _MORE = re.compile(rf"^\s*(?:,\s*)?(?:and|or|nor)\s+(?:from\s+|to\s+)?{_thing()}", re.IGNORECASE)
+_MORE_ON_SIDES = re.compile(
+    rf"^\s*(?:and|or|nor)\s+{_thing()}\s+(?:on|to|at|by|from)\s+(?:the|its|his|her|their|your|my|our)\s+{_LEFT_RIGHT}",
+    re.IGNORECASE,
+)
+_PARTED = re.compile(r",|\b(?:and|or|but|then)\b", re.IGNORECASE)
+"""What stands before a thing of its own; without it, 'near the door' only says which table."""
 _DENY = re.compile(
     r"\b(?:not|never|don['’]?t|mustn['’]?t|without|no|cannot|can['’]?t|avoid|nowhere|shouldn['’]?t"
     r"|nor|stop|keep from)\b[^,;]{0,25}$",
@@ -284,31 +295,54 @@ _DENY = re.compile(
 
 
 def find(text: str) -> list[Mention]:
-    """Read the things that a clause names, and their relation; the first pattern that fits.
+    """Read the things that a clause names, and their relation.
 
     A statement about the scene ('the shop is near the station') asks for nothing.
     """
+    return [mention for mentions, _ in _found(text) for mention in mentions]
+
+
+def spans(text: str) -> list[tuple[int, int]]:
+    """Where the things that a clause names stand, with the words of their relation."""
+    return [span for _, span in _found(text)]
+
+
+def _found(text: str) -> list[tuple[list[Mention], tuple[int, int]]]:
+    found: list[tuple[list[Mention], tuple[int, int]]] = []
     if is_statement(text):
-        return []
+        return found
+    rest = text
     for relation, pattern in _COMPILED:
-        match = pattern.search(text)
-        if not match:
-            continue
-        groups = match.groupdict()
-        things = [_clean(groups["thing"])]
-        if relation == "between":
-            other = _clean(groups.get("other") or things[0])
-            return [Mention("between", things[0], other)] if things[0] and other else []
-        end = text[match.end("thing") :]
-        while more := _MORE.match(end):
-            things.append(_clean(more["thing"]))
-            end = end[more.end("thing") :]
-        denied = bool(_DENY.search(text[: match.start()]))
-        told = _told(relation, (groups.get("side") or "").lower(), denied)
-        found = [Mention(told, thing) for thing in dict.fromkeys(things) if told and thing]
-        if found:
-            return found
-    return []
+        for match in pattern.finditer(rest):
+            mentions, (start, end) = _read(relation, match)
+            apart = all(
+                _PARTED.search(text[min(last, end) : max(first, match.start())])
+                for _, (first, last) in found
+            )
+            if mentions and apart:
+                found.append((mentions, (start, end)))
+                rest = rest[:start] + "." * (end - start) + rest[end:]
+    return found
+
+
+def _read(relation: str, match: re.Match[str]) -> tuple[list[Mention], tuple[int, int]]:
+    """The things of a match and of what goes on with it, and where they stand."""
+    text, groups = match.string, match.groupdict()
+    denial = _DENY.search(text[: match.start()])
+    start, end = denial.start() if denial else match.start(), match.end()
+    thing = _clean(groups["thing"])
+    if relation == "between":
+        other = _clean(groups.get("other") or thing)
+        return ([Mention("between", thing, other)] if thing and other else []), (start, end)
+    things = [(thing, groups.get("side") or "")]
+    on_sides = relation in ("side", "hand")
+    place = end if on_sides else match.end("thing")
+    while more := (_MORE_ON_SIDES if on_sides else _MORE).match(text[place:]):
+        things.append((_clean(more["thing"]), more["side"] if on_sides else ""))
+        place += more.end()
+    told = [(_told(relation, side.lower(), bool(denial)), thing) for thing, side in things]
+    mentions = [Mention(words, thing) for words, thing in dict.fromkeys(told) if words and thing]
+    return mentions, (start, max(place, end))
 
 
 def listed(text: str) -> list[str]:
@@ -349,7 +383,7 @@ def _clean(thing: str) -> str:
     if (
         not words
         or (words[-1] in _GENERIC and not _SPECIFIC & set(words[:-1]))
-        or words[0] in ("being", "getting", "going", "making")
+        or words[0] in ("being", "coming", "getting", "going", "making")
     ):
         return ""
     if words[-1].endswith("ing") and words[-1] not in ("painting", "railing", "clothing", "ring"):

@@ -103,6 +103,15 @@ def test_robot_mode_evens_out_a_grid_planner_s_steps():
         pytest.param([(0, 0), (-1, 0), (-2, 0)], [0.0, 0.1, 0.0], 0, id="always backward"),
         pytest.param([(0, 0), (1, 0), (0, 0), (1, 0)], [0, 0, 0, 0], 2, id="yaw left out"),
         pytest.param([(0, 0), (1, 0), (1, 1)], [0, 0, 0], 0, id="a corner, yaw left out"),
+        pytest.param(
+            [(0, 0), (1, 0), (0.9, 1), (0.9, 2)],
+            [0, 0, 0, 1.6],
+            0,
+            id="all yaws but the goal's left out",
+        ),
+        pytest.param(
+            [(0, 0), (1, 0), (1, 0), (0, 0)], [0, 0, 3.1, 3.1], 0, id="a turn on the spot"
+        ),
     ],
 )
 def test_reversals_are_changes_between_forward_and_backward(points, yaws, count):

@@ -78,6 +78,36 @@ def test_a_landmark_that_was_not_seen_is_named_and_lowers_confidence(grid):
     assert unsure.confidence < sure.confidence
 
 
+@pytest.mark.parametrize(
+    ("places", "seen"),
+    [
+        pytest.param([(5, 7)], False, id="one"),
+        pytest.param([(5, 7), (5, 7)], False, id="one twice"),
+        pytest.param([(5, 7), (5, 6)], True, id="two"),
+    ],
+)
+def test_going_between_two_of_a_kind_takes_two(grid, places, seen):
+    couches = [SeenLandmark("couch", (x, y, 0.4)) for x, y in places]
+    wish = LandmarkWish("couch", "between", 1.0, "the couches", "couch")
+    result = evaluator(wishes=SHORT, landmarks=(wish,)).evaluate(
+        "go", [ABOVE, BELOW], grid=grid, landmarks=couches
+    )
+    assert result.landmarks[0].seen is seen
+    assert ("Only one 'couch' was seen" in result.explanation) is not seen
+
+
+def test_a_straight_path_doesn_t_make_all_bends_alike(grid):
+    angle = np.linspace(0, 1.2, 60)
+    bends = [
+        path(*np.column_stack([2 + radius * np.sin(angle), 1 + radius * (1 - np.cos(angle))]))
+        for radius in (1.0, 3.0)
+    ]
+    wide = (Wish("turning_radius", 1, 1.0, "wide bends"),)
+    result = evaluator(wishes=wide).evaluate("go", [*bends, path((1, 1), (9, 1))], grid=grid)
+    tight, wider, straight = (score.total for score in result.paths)
+    assert tight < wider - 0.1 < straight
+
+
 def test_a_hard_limit_makes_a_path_infeasible(grid):
     limit = HardLimit("min_clearance", ">=", 1.0, "m", "a metre at least")
     result = evaluator(wishes=SHORT, limits=(limit,)).evaluate("go", [ABOVE, BELOW], grid=grid)
@@ -91,6 +121,25 @@ def test_without_a_map_clearance_is_absent_and_that_is_said():
     assert [criterion.name for criterion in result.paths[0].criteria] == ["path_length"]
     assert "Without a map, min_clearance was not measured." in result.explanation
     assert result.confidence <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("robot", "says"),
+    [
+        pytest.param({"maximum_jump": 1.0}, "jump of 1000000000.00 m after pose 0", id="a jump"),
+        pytest.param({}, "too long: 1e+09 m, 5e+04 m is the most", id="any jump allowed"),
+    ],
+)
+def test_a_path_of_a_million_kilometres_is_refused_before_it_is_measured(robot, says, grid):
+    huge = path((0, 0), (1e9, 0))
+    result = evaluator(wishes=SHORT, **robot).evaluate("go", [huge, ABOVE], grid=grid)
+    assert result.paths[0].violations[0].startswith(says)
+
+
+def test_paths_a_world_apart_are_measured_each_by_itself():
+    paths = [path((0, 0), (2, 0)), path((1e15, 1e15), (1e15 + 1, 1e15))]
+    result = evaluator(wishes=SHORT).evaluate("go", paths, grid=None)
+    assert [score.feasible for score in result.paths] == [True, True]
 
 
 def test_no_candidate_is_refused(grid):

@@ -2,7 +2,10 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from vlm_robot.planning.clearance import PolygonField
 from vlm_robot.planning.evaluator import PathEvaluator
 from vlm_robot.planning.goals.explicit import ExplicitInterpreter
 from vlm_robot.planning.goals.interpreter import Interpretation
@@ -26,9 +29,16 @@ def room(*, unknown=False):
     return OccupancyGrid(0, "map", cells, 0.05)
 
 
-def violations(candidate, grid, **limits):
+def violations(candidate, grid, *, field=None, **limits):
     evaluator = PathEvaluator(limits=RobotLimits(**limits), interpreter=ExplicitInterpreter(READ))
-    return evaluator.evaluate("go", [candidate], grid=grid).paths[0].violations
+    return evaluator.evaluate("go", [candidate], grid=grid, field=field).paths[0].violations
+
+
+def marked(rows, columns, value=100):
+    """10 m square of 5 cm cells, free but for these."""
+    cells = np.zeros((200, 200), np.int8)
+    cells[rows, columns] = value
+    return OccupancyGrid(0, "map", cells, 0.05)
 
 
 DOOR = path((2, 2), (4, 8.5), (6, 8.5), (8, 8))
@@ -83,6 +93,69 @@ def test_a_footprint_fits_through_a_door_only_lengthwise(yaw_along, feasible):
     long_and_thin = ((0.8, 0.3), (-0.8, 0.3), (-0.8, -0.3), (0.8, -0.3))
     found = violations(PathCandidate("map", poses), room(), footprint=long_and_thin)
     assert (found == ()) is feasible
+
+
+LEVEL = path((2, 5.01), (8, 5.01))
+WIDE = ((0.2, 0.5), (-0.2, 0.5), (-0.2, -0.5), (0.2, -0.5))
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "body"),
+    [
+        pytest.param(105, 100, {"footprint": WIDE}, id="a cell 0.26 m beside the line"),
+        pytest.param(107, 100, {"footprint": WIDE}, id="a cell 0.36 m beside it"),
+        pytest.param(109, 100, {"footprint": WIDE}, id="a cell 0.46 m beside it"),
+        pytest.param(106, slice(None), {"footprint": WIDE}, id="a thin wall along the path"),
+        pytest.param(slice(None), 100, {"radius": 0.0}, id="a point through a thin wall"),
+    ],
+)
+def test_an_obstacle_of_one_cell_under_the_robot_is_a_collision(rows, columns, body):
+    assert "collision" in violations(LEVEL, marked(rows, columns), **body)[0]
+
+
+def test_an_unknown_cell_under_the_robot_is_unknown_space():
+    assert "unknown space" in violations(LEVEL, marked(107, 100, -1), footprint=WIDE)[0]
+
+
+def test_a_thin_pole_under_the_robot_is_a_collision():
+    pole = [(4.98, 5.34), (5.02, 5.34), (5.02, 5.38), (4.98, 5.38)]
+    assert "collision" in violations(LEVEL, None, field=PolygonField([pole]), footprint=WIDE)[0]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.floats(0.03, 0.8), min_size=3, max_size=7),
+    st.floats(-math.pi, math.pi),
+    st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    st.tuples(st.integers(0, 10**6), st.floats(0, 1), st.floats(0, 1)),
+)
+def test_an_obstacle_cell_under_any_footprint_at_any_pose_is_a_collision(radii, yaw, offset, under):
+    angle = 2 * math.pi * np.arange(len(radii)) / len(radii)
+    footprint = np.array(radii)[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
+    corner, share, along = under
+    one, two = footprint[corner % len(radii)], footprint[(corner + 1) % len(radii)]
+    spot = math.sqrt(share) * (one + along * (two - one))  # in the triangle with the origin
+    turn = np.array([[math.cos(yaw), -math.sin(yaw)], [math.sin(yaw), math.cos(yaw)]])
+    pose = 5.0 + 0.05 * np.array(offset)
+    column, row = ((pose + turn @ spot) // 0.05).astype(int)
+    still = PathCandidate("map", [(*pose, yaw), (*pose + 1e-6, yaw + 0.1), (*pose + 2e-6, yaw)])
+    found = violations(still, marked(row, column), footprint=tuple(map(tuple, footprint)))
+    assert "collision" in found[0]
+
+
+@pytest.mark.parametrize(
+    ("goal_yaw", "says"),
+    [
+        pytest.param(math.pi / 2, [], id="along the path"),
+        pytest.param(0.8, ["collision after pose 3"], id="askew"),
+    ],
+)
+def test_where_yaws_are_left_out_but_for_the_goal_s_the_robot_faces_along_the_path(goal_yaw, says):
+    corridor = marked(slice(None), [90, 110])
+    poses = [(5.025, 2, 0.0), (5.025, 4, 0.0), (5.025, 6, 0.0), (5.025, 8, goal_yaw)]
+    long_and_thin = ((0.8, 0.3), (-0.8, 0.3), (-0.8, -0.3), (0.8, -0.3))
+    found = violations(PathCandidate("map", poses), corridor, footprint=long_and_thin)
+    assert [text.partition(" (")[0] for text in found] == says
 
 
 def test_the_map_s_own_frame_is_respected():

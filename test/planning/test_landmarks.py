@@ -62,6 +62,11 @@ def test_between_is_zero_only_through_the_gap():
     assert measured("between", around, gate[0], others=gate[1]) > 2.0
 
 
+def test_between_two_of_a_kind_is_not_at_either_of_them():
+    couches = thing(5, 0), thing(5, 6)
+    assert measured("between", ALONG, *couches, others=couches) == pytest.approx(3.0, abs=0.06)
+
+
 @pytest.mark.parametrize(
     ("landmark", "says"),
     [
@@ -85,6 +90,12 @@ def test_memory_forgets_what_is_far():
     memory = LandmarkMemory(metres=5.0)
     memory.add(thing(1, 1), stamp=0)
     assert memory.recall(stamp=0, robot=(9, 9)) == ()
+
+
+def test_memory_forgets_nothing_as_far_where_the_robot_is_unknown():
+    memory = LandmarkMemory(metres=5.0)
+    memory.add(thing(50, 50), stamp=0)
+    assert len(memory.recall(stamp=0, robot=None)) == 1
 
 
 def test_a_newer_sighting_takes_the_place_of_an_older_one():

@@ -11,6 +11,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from vlm_robot.planning.footprint import Footprint, placed, touches_cells
 from vlm_robot.types import InputError, OccupancyGrid
 
 Floats = NDArray[np.float64]
@@ -25,6 +26,8 @@ class ClearanceField(Protocol):
     frame_id: str
     resolution: float
     """Metres: what robot mode resamples at."""
+    uncertainty: float
+    """Metres: a point whose distance is less may be in an obstacle; 0 where they are exact."""
 
     def distance(self, points: Floats) -> Floats:
         """(P,) metres from each of `points` (P, 2) to the nearest obstacle; 0 inside one."""
@@ -38,6 +41,14 @@ class ClearanceField(Protocol):
         """(P,) metres to the map's border, negative outside; None where there is no border."""
         ...
 
+    def touches(self, footprint: Footprint, poses: Floats) -> NDArray[np.bool_]:
+        """(N,) whether the body at each of `poses` (N, 3) meets an obstacle with any part.
+
+        Args:
+            footprint: corners in the robot's frame, metres.
+        """
+        ...
+
 
 class GridField:
     """Clearance from an occupancy grid, by the Euclidean distance transform.
@@ -45,8 +56,9 @@ class GridField:
     The transform (Felzenszwalb and Huttenlocher 2012, exact; OpenCV's DIST_MASK_PRECISE) gives
     cell centre to cell centre distances; half a cell is taken off, so that the distance is to
     the obstacle cell's edge. Between centres it is bilinear. The error against the cells'
-    true squares is under one resolution (a test measures it). Outside the map a point takes
-    the value of the nearest cell.
+    true squares is under one resolution (a test measures it): inside an obstacle cell it is 0
+    only at the centre, but under half a cell everywhere. Outside the map a point takes the value
+    of the nearest cell.
     """
 
     def __init__(self, grid: OccupancyGrid, *, occupied_from: int = 65) -> None:
@@ -55,6 +67,7 @@ class GridField:
         """
         self.frame_id = grid.frame_id
         self.resolution = float(grid.resolution)
+        self.uncertainty = self.resolution / 2
         x, y, yaw = grid.origin
         turn = np.array([[math.cos(yaw), -math.sin(yaw)], [math.sin(yaw), math.cos(yaw)]])
         self._to_cells = turn / self.resolution
@@ -79,6 +92,10 @@ class GridField:
         column, row = cell[:, 0], cell[:, 1]
         across, up = np.minimum(column, width - column), np.minimum(row, height - row)
         return np.asarray(np.minimum(across, up) * self.resolution)
+
+    def touches(self, footprint: Footprint, poses: Floats) -> NDArray[np.bool_]:
+        """See `ClearanceField`."""
+        return touches_cells(self.distance, self.resolution, footprint, poses)
 
     def _cells(self, points: Floats) -> Floats:
         """(P, 2) column and row with fractions; whole numbers are the cells' corners."""
@@ -143,6 +160,7 @@ class PolygonField:
             raise InputError("an obstacle polygon has fewer than three corners")
         self.frame_id = frame_id
         self.resolution = resolution
+        self.uncertainty = 0.0
         self._polygons = np.array([shapely.Polygon(polygon) for polygon in polygons], dtype=object)
         self._tree = shapely.STRtree(self._polygons)
 
@@ -161,3 +179,10 @@ class PolygonField:
     def border_distance(self, points: Floats) -> Floats | None:
         """See `ClearanceField`."""
         return None
+
+    def touches(self, footprint: Footprint, poses: Floats) -> NDArray[np.bool_]:
+        """See `ClearanceField`."""
+        bodies = shapely.polygons(placed(np.asarray(footprint, dtype=np.float64), poses))
+        touched = np.zeros(len(poses), dtype=bool)
+        touched[self._tree.query(bodies, predicate="intersects")[0]] = True
+        return touched

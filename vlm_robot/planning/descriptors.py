@@ -8,6 +8,7 @@ are compared over `RobotLimits.turn_window` rather than from vertex to vertex.
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 from typing import NamedTuple
 
@@ -47,6 +48,7 @@ class Descriptor(NamedTuple):
         noticeable_share: the same as a share of the best candidate's value; the larger counts.
         needs_map: whether it can't be told without obstacles.
         more, less: how the explanation says that a path has more or less of it than another.
+        enough: what is beyond it counts no further in the score, in `unit`.
     """
 
     unit: str
@@ -56,6 +58,7 @@ class Descriptor(NamedTuple):
     needs_map: bool
     more: str
     less: str
+    enough: float = math.inf
 
 
 DESCRIPTORS: dict[str, Descriptor] = {
@@ -113,6 +116,7 @@ DESCRIPTORS: dict[str, Descriptor] = {
         "m", "least turning radius", 0.1, 0.33, False,
         "has a wider tightest bend",
         "has a tighter tightest bend",
+        enough=10.0,
     ),
     "reversals": Descriptor(
         "1", "changes between forward and backward", 1.0, 0.0, False,
@@ -288,12 +292,9 @@ def _circle_curvature(paths: Paths, angles: Floats) -> Floats:
 
 
 def _reversals(paths: Paths, angles: Floats) -> Floats:
-    """Changes of sign between motion and heading; turns past `CUSP` where headings tell nothing.
-
-    Headings tell nothing when they are all alike in a path (planners that leave them out).
-    """
-    spread = paths.most(paths.yaw) - paths.least(paths.yaw) > 1e-9
-    if not spread.any():
+    """Changes of sign between motion and heading; turns past `CUSP` where headings tell nothing."""
+    told = paths.has_headings
+    if not told.any():
         return paths.total((angles > CUSP).astype(np.float64))
     x, y = paths.steps
     forward = np.cos(paths.yaw[:-1]) * x + np.sin(paths.yaw[:-1]) * y >= 0
@@ -301,13 +302,16 @@ def _reversals(paths: Paths, angles: Floats) -> Floats:
     changes = np.zeros(len(paths.points))
     changes[1:-1] = (forward[1:] != forward[:-1]) & inner[1:] & inner[:-1]
     cusps = (angles > CUSP).astype(np.float64)
-    return np.where(spread, paths.total(changes), paths.total(cusps))
+    return np.where(told, paths.total(changes), paths.total(cusps))
 
 
 def _area(sampled: Paths, limits: RobotLimits) -> Floats:
     side = max(2.0 * limits.outer_radius, DEFAULT_SPACING)
     column, row = (np.floor(line / side).astype(np.int64) for line in sampled.points.T)
-    column, row = column - column.min(), row - row.min()
+    column, row = (
+        line - np.minimum.reduceat(line, sampled.starts[:-1])[sampled.owner]
+        for line in (column, row)
+    )
     width, height = int(column.max()) + 1, int(row.max()) + 1
     key = (sampled.owner * height + row) * width + column
     key = key[np.append(True, np.diff(key) != 0)]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vlm_robot.planning import feasibility
 from vlm_robot.planning.clearance import ClearanceField, GridField
-from vlm_robot.planning.descriptors import Mode, measure
+from vlm_robot.planning.descriptors import DEFAULT_SPACING, Mode, measure
 from vlm_robot.planning.explanation import VISUAL_JUDGE, Ranking, explain
 from vlm_robot.planning.goals.explicit import check_landmarks, check_limits, check_wishes
 from vlm_robot.planning.goals.interpreter import GoalInterpreter, Interpretation, Remembering
@@ -179,6 +179,12 @@ class PathEvaluator:
         if not len(index):
             return None
         paths = join([candidates[i] for i in index])
+        spacing = field.resolution if field is not None else DEFAULT_SPACING
+        early = feasibility.unmeasurable(paths, spacing, self.limits)
+        if any(early):
+            for place, broken in zip(index, early, strict=True):
+                found[place].extend(broken)
+            return self._scene(candidates, found, field, seen)
         measured = measure(paths, field, limits=self.limits, mode=self.mode)
         names = feasibility.violations(paths, measured, field, limits=self.limits)
         for place, broken in zip(index, names, strict=True):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from vlm_robot.planning.clearance import ClearanceField
 from vlm_robot.planning.descriptors import Measured
+from vlm_robot.planning.footprint import Footprint, placed, touches_cells
 from vlm_robot.planning.limits import RobotLimits
 from vlm_robot.planning.paths import SAME_PLACE, Ints, Paths
 from vlm_robot.types import PathCandidate
@@ -16,6 +17,8 @@ from vlm_robot.types import PathCandidate
 Floats = NDArray[np.float64]
 Violations = list[list[str]]
 
+MOST_POINTS = 1_000_000
+"""Points that a path may be sampled at: 50 km on cells of 5 cm."""
 ROUNDING = 1e-6
 """Metres by which a distance may fall short before it counts."""
 TURNING_SLACK = 0.95
@@ -54,12 +57,32 @@ def _unsound(poses: NDArray[np.float64]) -> list[str]:
     return []
 
 
+def unmeasurable(paths: Paths, spacing: float, limits: RobotLimits) -> Violations:
+    """Name what forbids that a path is sampled: its jumps, or its length.
+
+    Args:
+        spacing: metres between samples.
+    """
+    found: Violations = [[] for _ in range(paths.number)]
+    with np.errstate(over="ignore"):
+        _jumps(found, paths, limits)
+        length = paths.total(paths.lengths)
+    for path in np.flatnonzero(length > MOST_POINTS * spacing):
+        found[path].append(
+            f"too long: {length[path]:.4g} m, {MOST_POINTS * spacing:.4g} m is the most that is"
+            f" measured every {spacing:g} m"
+        )
+    return found
+
+
 def violations(
     paths: Paths, measured: Measured, field: ClearanceField | None, *, limits: RobotLimits
 ) -> Violations:
-    """Name every limit of the robot that a path breaks, with the number and the first place."""
+    """Name every limit of the robot that a path breaks, with the number and the first place.
+
+    Jumps are named before anything is measured (`unmeasurable`).
+    """
     found: Violations = [[] for _ in range(paths.number)]
-    _jumps(found, paths, limits)
     _turns(found, measured.sampled, measured, limits)
     if field is not None and measured.distance is not None:
         _collisions(found, measured, field, limits)
@@ -97,11 +120,12 @@ def _collisions(
     sampled, distance = measured.sampled, measured.distance
     if distance is None:
         return
-    hit = _touches(sampled, distance, field.distance, field.resolution, limits)
+    hit = _touches(sampled, distance, field.uncertainty, field.touches, limits)
     for path, point in _first(sampled, hit):
+        away = distance[point] if distance[point] >= field.uncertainty else 0.0
         found[path].append(
             f"collision after pose {sampled.pose[point]}{_at(sampled, point)}:"
-            f" {distance[point]:.2f} m from an obstacle,"
+            f" {away:.2f} m from an obstacle,"
             f" the robot reaches {limits.outer_radius:.2f} m"
         )
 
@@ -110,7 +134,13 @@ def _borders(found: Violations, sampled: Paths, field: ClearanceField, limits: R
     border = field.border_distance(sampled.points)
     if border is None:
         return
-    out = _touches(sampled, border, field.border_distance, field.resolution, limits)
+
+    def crosses(footprint: Footprint, poses: Floats) -> NDArray[np.bool_]:
+        corners = placed(np.asarray(footprint, dtype=np.float64), poses)
+        reached = np.asarray(field.border_distance(corners.reshape(-1, 2)))
+        return np.asarray(reached.reshape(len(poses), -1).min(axis=1) <= 0.0)
+
+    out = _touches(sampled, border, 0.0, crosses, limits)
     for path, point in _first(sampled, out):
         how = "outside" if border[point] < 0 else f"{border[point]:.2f} m from the border of"
         found[path].append(
@@ -124,7 +154,12 @@ def _unknowns(
     distance = field.unknown_distance(sampled.points)
     if distance is None:
         return
-    hit = _touches(sampled, distance, field.unknown_distance, field.resolution, limits)
+
+    def enters(footprint: Footprint, poses: Floats) -> NDArray[np.bool_]:
+        look_up = lambda points: np.asarray(field.unknown_distance(points))  # noqa: E731
+        return touches_cells(look_up, field.resolution, footprint, poses)
+
+    hit = _touches(sampled, distance, field.uncertainty, enters, limits)
     for path, point in _first(sampled, hit):
         found[path].append(
             f"unknown space after pose {sampled.pose[point]}{_at(sampled, point)}:"
@@ -135,54 +170,34 @@ def _unknowns(
 def _touches(
     sampled: Paths,
     distance: Floats,
-    look_up: Callable[[Floats], Floats | None],
-    spacing: float,
+    uncertainty: float,
+    meets: Callable[[Footprint, Floats], NDArray[np.bool_]],
     limits: RobotLimits,
 ) -> NDArray[np.bool_]:
     """(P,) whether the robot's body at each point reaches what `distance` (P,) is the way to.
 
-    The outline is only laid where the circles about and inside the robot don't tell.
+    `meets` is only asked where the circles about and inside the robot don't tell.
     """
-    hit = (distance <= 0.0) | (distance < limits.inner_radius - ROUNDING)
+    least = max(limits.inner_radius, uncertainty)
+    hit = (distance <= 0.0) | (distance < least - ROUNDING)
     if limits.footprint is None:
         return hit
-    unsure = np.flatnonzero(~hit & (distance < limits.outer_radius))
+    unsure = np.flatnonzero(~hit & (distance < limits.outer_radius + uncertainty))
     if len(unsure):
-        heading = _headings(sampled)[unsure, None]
-        outline = _outline(limits.footprint, spacing)
-        x, y = outline[:, 0], outline[:, 1]
-        turned = np.stack(
-            [
-                np.cos(heading) * x - np.sin(heading) * y,
-                np.sin(heading) * x + np.cos(heading) * y,
-            ],
-            axis=-1,
-        )
-        around = (sampled.points[unsure, None] + turned).reshape(-1, 2)
-        reached = look_up(around)
-        if reached is not None:
-            hit[unsure] = (reached.reshape(len(unsure), -1) <= 0.0).any(axis=1)
+        poses = np.column_stack([sampled.points, _headings(sampled)])[unsure]
+        hit[unsure] = meets(limits.footprint, poses)
     return hit
 
 
 def _headings(paths: Paths) -> Floats:
-    """(P,) the poses' yaw; the direction of motion where a path's yaws are all alike."""
-    spread = paths.most(paths.yaw) - paths.least(paths.yaw)
+    """(P,) the poses' yaw; the direction of motion where the yaws tell nothing."""
     x, y = paths.steps
     motion = np.append(np.arctan2(y, x), 0.0)
-    ends = paths.starts[1:] - 1
+    starts, ends = paths.starts[:-1], paths.starts[1:] - 1
     motion[ends] = motion[ends - 1]
-    return np.where((spread > 1e-9)[paths.owner], paths.yaw, motion)
-
-
-def _outline(footprint: Sequence[tuple[float, float]], spacing: float) -> Floats:
-    """Points on the footprint's edges, at most `spacing` metres apart."""
-    corners = np.asarray(footprint, dtype=np.float64)
-    points = []
-    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        parts = max(int(np.ceil(np.hypot(*(end - start)) / spacing)), 1)
-        points.append(start + np.arange(parts)[:, None] / parts * (end - start))
-    return np.concatenate(points)
+    told = paths.has_headings[paths.owner]
+    told[ends] |= np.abs(paths.yaw[ends] - paths.yaw[starts]) > 1e-9  # the goal's own
+    return np.where(told, paths.yaw, motion)
 
 
 def _first(paths: Paths, mask: NDArray[np.bool_]) -> list[tuple[int, int]]:

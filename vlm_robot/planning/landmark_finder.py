@@ -54,7 +54,7 @@ class LandmarkFinder:
             frame_id,
             LandmarkMemory(seconds=self._memory_time, metres=self._memory_distance),
         )
-        robot = (0.0, 0.0)
+        robot: tuple[float, float] | None = None
         for observation in sorted(observations, key=lambda o: o.frame.stamp):
             try:
                 matrix = self._transforms.lookup(

@@ -66,17 +66,18 @@ class LandmarkMemory:
         if len(self._sightings) > self._capacity:
             self._sightings.remove(min(self._sightings, key=lambda seen: seen.stamp))
 
-    def recall(self, *, stamp: int, robot: tuple[float, float]) -> tuple[SeenLandmark, ...]:
+    def recall(self, *, stamp: int, robot: tuple[float, float] | None) -> tuple[SeenLandmark, ...]:
         """What is known at `stamp` (nanoseconds) for a robot at x, y (metres), newest first.
 
-        Sightings past the memory's seconds or metres are forgotten for good. Those from after
-        `stamp` are kept, but not told.
+        Sightings past the memory's seconds or metres are forgotten for good; where it isn't
+        known where the robot is (None), its metres don't count. Those from after `stamp` are
+        kept, but not told.
         """
         self._sightings = [
             seen
             for seen in self._sightings
             if stamp - seen.stamp <= self._nanoseconds
-            and math.dist(seen.landmark.position[:2], robot) <= self._metres
+            and (robot is None or math.dist(seen.landmark.position[:2], robot) <= self._metres)
         ]
         known = [seen for seen in self._sightings if seen.stamp <= stamp]
         known.sort(key=lambda seen: -seen.stamp)

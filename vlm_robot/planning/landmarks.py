@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -87,6 +87,13 @@ def checked(landmarks: Sequence[SeenLandmark]) -> dict[str, list[SeenLandmark]]:
     return seen
 
 
+def is_seen(wish: LandmarkWish, seen: Mapping[str, Sequence[SeenLandmark]]) -> bool:
+    """Whether all that `wish` names was seen: two things where it goes between two of a kind."""
+    phrases = [key(phrase) for phrase in (wish.phrase, wish.other) if phrase]
+    places = {phrase: {thing.position for thing in seen.get(phrase, ())} for phrase in phrases}
+    return all(len(places[phrase]) >= phrases.count(phrase) for phrase in phrases)
+
+
 def key(phrase: str) -> str:
     """What two spellings of a phrase have in common."""
     return " ".join(phrase.casefold().split())
@@ -126,7 +133,8 @@ def measure_relation(
     Args:
         paths: sampled along their length.
         landmarks: sightings of `wish.phrase`, at least one.
-        others: sightings of `wish.other`, at least one for `between`.
+        others: sightings of `wish.other`, at least one for `between` that isn't the only one of
+            `landmarks`.
     """
     if wish.relation in ("left_of", "right_of"):
         return _clockwise(paths, landmarks)
@@ -168,10 +176,8 @@ def _sweep(paths: Paths, thing: SeenLandmark) -> Floats:
 
 def _gap(paths: Paths, landmarks: Sequence[SeenLandmark], others: Sequence[SeenLandmark]) -> Floats:
     """(N,) metres from the middle of the nearest gap; 0 where the path crosses it."""
-    least = np.full(paths.number, np.inf)
-    for one in landmarks:
-        for two in others:
-            least = np.minimum(least, _one_gap(paths, one, two))
+    gaps = [(one, two) for one in landmarks for two in others if one != two]
+    least: Floats = np.min([_one_gap(paths, one, two) for one, two in gaps], axis=0)
     return least
 
 

@@ -68,6 +68,17 @@ class Paths:
         lengths[self.starts[1:] - 1] = 0.0
         return lengths
 
+    @cached_property
+    def has_headings(self) -> NDArray[np.bool_]:
+        """(N,) whether the poses' yaws tell where the robot faces.
+
+        They don't where all but the last are alike: planners that leave yaws out may still put
+        the goal's into the last pose.
+        """
+        yaw = self.yaw.copy()
+        yaw[self.starts[1:] - 1] = yaw[self.starts[:-1]]
+        return np.asarray(self.most(yaw) - self.least(yaw) > 1e-9)
+
     def total(self, values: Floats) -> Floats:
         """(N,) sum over each path of `values` (P,)."""
         return np.add.reduceat(values, self.starts[:-1])
@@ -94,6 +105,8 @@ class Paths:
 def join(candidates: Sequence[PathCandidate]) -> Paths:
     """Lay finite paths end to end; neighbouring poses at one place become one point.
 
+    That has the yaw of the last of them, with which the robot drives off.
+
     Every candidate must have two finite poses at different places (`feasibility.unsound`).
     """
     poses = np.concatenate([candidate.poses for candidate in candidates])
@@ -107,7 +120,8 @@ def join(candidates: Sequence[PathCandidate]) -> Paths:
     if moved.all():
         return joined
     kept = np.concatenate([[0], np.cumsum(np.add.reduceat(moved.astype(np.int64), starts[:-1]))])
-    return Paths(poses[moved, :2], poses[moved, 2], pose[moved], kept)
+    last = np.append(np.flatnonzero(moved)[1:], len(poses)) - 1
+    return Paths(poses[moved, :2], poses[last, 2], pose[moved], kept)
 
 
 def resample(paths: Paths, spacing: float) -> Paths:

@@ -15,6 +15,7 @@ from vlm_robot.planning.landmarks import (
     RELATIONS,
     SeenLandmark,
     distances,
+    is_seen,
     key,
     measure_relation,
 )
@@ -76,10 +77,7 @@ class Scene(NamedTuple):
 
 def mark_seen(read: Interpretation, seen: dict[str, list[SeenLandmark]]) -> Interpretation:
     """The interpretation with `seen` set on each landmark."""
-    marked = tuple(
-        replace(wish, seen=all(key(p) in seen for p in (wish.phrase, wish.other) if p))
-        for wish in read.landmarks
-    )
+    marked = tuple(replace(wish, seen=is_seen(wish, seen)) for wish in read.landmarks)
     return replace(read, landmarks=marked)
 
 
@@ -178,6 +176,7 @@ def _stand_ins(
 
 def _descriptor_term(wish: Wish, values: Floats, usable: NDArray[np.bool_]) -> Term:
     descriptor = DESCRIPTORS[wish.name]
+    values = np.minimum(values, descriptor.enough)
     best = float(np.abs((wish.direction * values[usable]).max(initial=-np.inf)))
     share = descriptor.noticeable_share * best if np.isfinite(best) else 0.0
     noticeable = max(descriptor.noticeable, share)
@@ -191,5 +190,8 @@ def _relation_term(wish: LandmarkWish, values: Floats) -> Term:
 
 
 def _unseen(wish: LandmarkWish, scene: Scene) -> str:
-    missing = [p for p in (wish.phrase, wish.other) if p and key(p) not in scene.seen]
+    named = dict.fromkeys(phrase for phrase in (wish.phrase, wish.other) if phrase)
+    missing = [phrase for phrase in named if key(phrase) not in scene.seen]
+    if not missing:
+        return f"Only one '{wish.phrase}' was seen: going between them takes two."
     return " and ".join(f"'{phrase}'" for phrase in missing) + " was not seen."

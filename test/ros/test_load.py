@@ -23,10 +23,13 @@ from vision_msgs.msg import Detection2DArray
 from vlm_robot_msgs.srv import Detect
 
 from vlm_robot.ros.conversions import header, image_msg
+from vlm_robot.ros.node import SPARE_THREADS
 from vlm_robot.ros.requests import SERVICE_QOS
+from vlm_robot.settings import Settings
 
 SAMPLE_SECONDS = 0.5
 MOST_GROWTH = 1.05
+POOL = Settings().request_queue + SPARE_THREADS
 ANSWERED = {Detect.Response.NONE, Detect.Response.BUSY, Detect.Response.DEADLINE}
 
 
@@ -204,4 +207,7 @@ def _check_flat(used):
     middle, last = used[third : 2 * third], used[2 * third :]
     for what in ("memory", "threads", "files"):
         before, after = (median(getattr(u, what) for u in part) for part in (middle, last))
-        assert after <= before * MOST_GROWTH, f"{what} grew from {before} to {after}"
+        most = before * MOST_GROWTH
+        if what == "threads":  # the executor's pool fills as callers meet one another
+            most = max(most, used[0].threads + POOL)
+        assert after <= most, f"{what} grew from {before} to {after}"

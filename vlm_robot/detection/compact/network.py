@@ -216,6 +216,7 @@ class CompactNetwork(nn.Module):
         self.register_buffer("other_names", torch.zeros(count, config.text) if count else None)
         self.register_buffer("named_phrases", torch.zeros(count).long() if count else None)
         self.lexicon_shift = _shift(config)
+        self._memory: tuple[Tensor, Tensor] | None = None
         self.register_buffer("pixel_mean", torch.zeros(1, 3, 1, 1), persistent=False)
         self.register_buffer("pixel_std", torch.ones(1, 3, 1, 1), persistent=False)
         self.set_pixel_statistics()
@@ -278,13 +279,17 @@ class CompactNetwork(nn.Module):
         own = self.project_text(text)
         if self.lexicon_shift is None:
             return own
-        learned = self.project_text(self.lexicon) + self.lexicon_shift
-        known = self.lexicon
+        known, learned = self._memory or self._remembered(self.lexicon_shift)
+        alike = (text @ known.T / _LEXICON_TEMPERATURE).softmax(-1)
+        return functional.normalize(own + _LEXICON_WEIGHT * alike @ learned, dim=-1)
+
+    def _remembered(self, shift: Tensor) -> tuple[Tensor, Tensor]:
+        """Text embeddings (M, text) of all that is known by name, and the vectors (M, E) of it."""
+        known, learned = self.lexicon, self.project_text(self.lexicon) + shift
         if self.other_names is not None:
             known = torch.cat([known, self.other_names])
             learned = torch.cat([learned, learned[self.named_phrases]])
-        alike = (text @ known.T / _LEXICON_TEMPERATURE).softmax(-1)
-        return functional.normalize(own + _LEXICON_WEIGHT * alike @ learned, dim=-1)
+        return known, learned
 
     def set_lexicon(self, text: Tensor) -> None:
         """Take text embeddings (L, text) of phrases as the lexicon of `read`, nothing learned."""
@@ -295,6 +300,7 @@ class CompactNetwork(nn.Module):
 
     def set_other_names(self, text: Tensor, phrases: Tensor) -> None:
         """Take text embeddings (N, text) of names, each of a phrase (N,) int64 of the lexicon."""
+        self._memory = None
         some = len(text) > 0
         self.other_names, self.named_phrases = (text, phrases) if some else (None, None)
         self.config = replace(self.config, other_names=len(text))
@@ -313,6 +319,8 @@ class CompactNetwork(nn.Module):
         for part in (self.backbone, self.pyramid, self.finding, self.locate, self.regions):
             part.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.pixel_mean, self.pixel_std = self.pixel_mean.to(dtype), self.pixel_std.to(dtype)
+        if self.lexicon_shift is not None:  # nothing is learned any more: once is enough
+            self._memory = self._remembered(self.lexicon_shift)
         return self
 
     def fold(self) -> CompactNetwork:

@@ -83,6 +83,14 @@ def iou_matrix(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArr
     return result
 
 
+def inside_matrix(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Share of the area of each of `first` (N, 4) that lies in each of `second` (M, 4); (N, M)."""
+    inside = _shared(first, second, 0) * _shared(first, second, 1)
+    area = _area(first)[:, None]
+    share: NDArray[np.float32] = np.divide(inside, area, out=np.zeros_like(inside), where=area > 0)
+    return share
+
+
 def _shared(
     first: NDArray[np.float32], second: NDArray[np.float32], axis: int
 ) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vlm_robot.detection.compact.detector import CompactDetector, Regions
 from vlm_robot.detection.compact.network import combined_scores
-from vlm_robot.detection.postprocess import iou_matrix, nms
+from vlm_robot.detection.postprocess import inside_matrix, iou_matrix, nms
 from vlm_robot.training.dataset import Scene, read_image
 from vlm_robot.types import Image
 
@@ -129,21 +129,11 @@ def objects_only(seen: Seen, count: int) -> tuple[NDArray[np.float32], NDArray[n
     return boxes[kept], scores[kept]
 
 
-def overlaps(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Share of each of `first` (N, 4) that lies in each of `second` (M, 4): (N, M)."""
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    inside = np.clip(high - low, 0, None).prod(axis=2)
-    area = np.clip(first[:, 2:] - first[:, :2], 1e-6, None).prod(axis=1)
-    share: NDArray[np.float32] = inside / area[:, None]
-    return share
-
-
 def without_ignored(named: Named, scene: Scene) -> Named:
     """Leave out boxes that lie in an ignored region and on no labelled object."""
     if not len(scene.ignored) or not len(named.boxes):
         return named
-    ignored = overlaps(named.boxes, scene.ignored).max(axis=1) >= 0.5
+    ignored = inside_matrix(named.boxes, scene.ignored).max(axis=1) >= 0.5
     on_object = np.zeros(len(named.boxes), bool)
     if len(scene.boxes):
         on_object = iou_matrix(named.boxes, scene.boxes).max(axis=1) >= 0.5

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vlm_robot.detection.postprocess import iou_matrix
+from vlm_robot.detection.postprocess import inside_matrix, iou_matrix
 from vlm_robot.evaluation.results.folder import Key, read_json
 from vlm_robot.replay.records import Record
 from vlm_robot.types import InputError
@@ -94,7 +94,8 @@ def matches(truth: Truth, image: int, phrase: str, found: list[Record]) -> Match
     category = truth.categories.get(phrase.lower(), -1)
     true, crowd = truth.boxes.get((image, category), nothing)
     boxes = np.array([entry["box"] for entry in found], np.float32).reshape(-1, 4)
-    overlap = np.where(crowd, _inside(boxes, true), iou_matrix(boxes, true))
+    # As COCO measures crowds: by the share of the found box that lies in one.
+    overlap = np.where(crowd, inside_matrix(boxes, true), iou_matrix(boxes, true))
     right, excused = np.zeros(len(found), bool), np.zeros(len(found), bool)
     free = ~crowd
     for row in np.argsort([-entry["score"] for entry in found], kind="stable"):
@@ -105,13 +106,3 @@ def matches(truth: Truth, image: int, phrase: str, found: list[Record]) -> Match
         else:
             excused[row] = (hits & crowd).any()
     return Matches(right, excused, int(free.sum()))
-
-
-def _inside(boxes: NDArray[np.float32], regions: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Share of each box's own area that lies in each region, (N, M): COCO's measure for crowds."""
-    low = np.maximum(boxes[:, None, :2], regions[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], regions[None, :, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=2)
-    area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)[:, None]
-    share: NDArray[np.float32] = np.divide(shared, area, out=np.zeros_like(shared), where=area > 0)
-    return share

@@ -32,9 +32,9 @@ from vlm_robot.training.dataset import Scene, read_image
 from vlm_robot.training.phrasebook import Phrasebook
 from vlm_robot.training.pseudo_labels import kept_labels
 from vlm_robot.training.trainer import (
-    CHECKPOINT,
     Trainer,
     TrainSettings,
+    goes_on,
     new_network,
     read_settings,
     trained_network,
@@ -92,9 +92,7 @@ def distill(options: argparse.Namespace) -> None:
         InputError: the images or phrases can't be used, or the folder holds a run already.
     """
     run: Path = options.out
-    resumes = (run / CHECKPOINT).exists()
-    if resumes and not options.resume:
-        raise InputError(f"{run} holds a run: add --resume to go on, or name another folder")
+    resumes = goes_on(run, resume=options.resume)
     labels = read_phrases(options.phrases)
     book = Phrasebook(pseudo_vocabulary(labels), TextEncoder(), cache=run / "phrases.pt")
     started = trained_network(run) if resumes else None

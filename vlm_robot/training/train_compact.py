@@ -15,9 +15,9 @@ from vlm_robot.models.checkpoint import ModelError, find_checkpoint
 from vlm_robot.training.dataset import SceneFolder
 from vlm_robot.training.phrasebook import Phrasebook
 from vlm_robot.training.trainer import (
-    CHECKPOINT,
     Trainer,
     TrainSettings,
+    goes_on,
     new_network,
     read_settings,
     started_network,
@@ -47,9 +47,7 @@ def train(options: argparse.Namespace) -> None:
         InputError: the data can't be used, or there is a run in the folder already.
     """
     run: Path = options.out
-    resumes = (run / CHECKPOINT).exists()
-    if resumes and not options.resume:
-        raise InputError(f"{run} holds a run: add --resume to go on, or name another folder")
+    resumes = goes_on(run, resume=options.resume)
     settings = _resumed_settings(options) if resumes else _settings(options)
     split = options.data / "train"
     vocabulary = read_vocabulary(split / "vocabulary.json")

@@ -213,6 +213,18 @@ class Trainer:
         return True
 
 
+def goes_on(run: Path, *, resume: bool) -> bool:
+    """Whether there is a run in the folder, which is gone on with.
+
+    Raises:
+        InputError: there is one, and `resume` wasn't asked for.
+    """
+    holds_run = (run / CHECKPOINT).exists()
+    if holds_run and not resume:
+        raise InputError(f"{run} holds a run: add --resume to go on, or name another folder")
+    return holds_run
+
+
 def new_network(
     config: NetworkConfig, book: Phrasebook, samples: Tensor | None = None
 ) -> CompactNetwork:
